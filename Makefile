@@ -1,0 +1,50 @@
+# The commands of the project. Each sets up all that it needs in .venv/, from the package registry alone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES := sdk functions agent tests examples benchmarks
+
+.PHONY: help demo test lint types unit e2e bench openapi clean
+
+help:  ## Show these commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+$(VENV)/.runtime: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Alisio needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 …")'
+	@echo "Installing Alisio into $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@echo "Installing the tools for tests into $(VENV) …"
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.runtime  ## Server, agent, and a deployed flow on real data; ONESHOT=1 ends when its runs have
+	@$(BIN)/python examples/demo.py $(if $(ONESHOT),--oneshot)
+
+test: lint types unit e2e  ## Lint, types, and all tests that need nothing special
+
+lint: $(VENV)/.dev  ## Style and formatting
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+
+types: $(VENV)/.dev  ## mypy, strict
+	@$(BIN)/mypy
+
+unit: $(VENV)/.dev  ## Unit and integration tests
+	@$(BIN)/pytest tests/unit tests/integration
+
+e2e: $(VENV)/.dev  ## Scenarios through the public commands and the API
+	@$(BIN)/pytest tests/e2e
+
+bench: $(VENV)/.dev  ## Benchmarks: a table, and JSON under benchmarks/results/; ROWS=import,script runs some
+	@$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
+
+openapi: $(VENV)/.runtime  ## Write docs/openapi.json anew from the routes
+	@$(BIN)/python -m alisio_server.openapi > docs/openapi.json
+
+clean:  ## Remove what these commands made
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,119 @@
+"""Opening the database: addresses, transactions that lock as they should, and its clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.engine import URL
+
+from alisio_server.errors import InvalidInputError
+
+_WRITE = "alisio_write"
+_SYNC_DRIVERS = {
+    "sqlite": "sqlite+pysqlite",
+    "postgresql": "postgresql+psycopg2",
+    "postgres": "postgresql+psycopg2",
+}
+
+
+def normalise_url(url: str) -> URL:
+    """Read a database address, and map the names of async drivers to ours.
+
+    Args:
+        url: Such as `sqlite:///~/.alisio/alisio.db` or `postgresql+asyncpg://user:password@host:5432/name`.
+
+    Returns:
+        The address for a synchronous driver, with `~` expanded.
+
+    Raises:
+        InvalidInputError: The address cannot be read, or names another kind of database.
+    """
+    try:
+        parsed = make_url(url)
+    except Exception as error:
+        raise InvalidInputError(f"the database address cannot be read: {error}") from error
+    kind = parsed.drivername.partition("+")[0]
+    if kind not in _SYNC_DRIVERS:
+        raise InvalidInputError(
+            f"databases are SQLite or PostgreSQL, not {kind!r}; see ALISIO_API_DATABASE_CONNECTION_URL"
+        )
+    if kind == "sqlite":
+        name = parsed.database
+        if not name or name == ":memory:":
+            raise InvalidInputError("SQLite needs a file: several processes share the database")
+        return parsed.set(drivername=_SYNC_DRIVERS[kind], database=str(Path(name).expanduser()))
+    return parsed.set(drivername=_SYNC_DRIVERS[kind])
+
+
+class Database:
+    """An engine, and the two ways to use it: reading, and writing.
+
+    Attributes:
+        engine: The SQLAlchemy engine; made lazily connected, so nothing is opened at import.
+        is_sqlite: Which of the two dialects it speaks.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = normalise_url(url)
+        self.is_sqlite = self.url.drivername.startswith("sqlite")
+        if self.is_sqlite and self.url.database is not None:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
+        self.engine: Engine = create_engine(self.url, **options)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that only reads; it sees one state of the database."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that writes, and commit it unless the block raises.
+
+        On SQLite it takes the write lock at once (BEGIN IMMEDIATE): taking it later, after a read, fails
+        when another process has written meanwhile.
+        """
+        with self.engine.connect() as connection:
+            connection = connection.execution_options(**{_WRITE: True})
+            with connection.begin():
+                yield connection
+
+    def now(self, connection: Connection) -> datetime:
+        """Tell the time by the database's clock, at this statement and not at the transaction's start.
+
+        SQLite runs inside this process, so there the two clocks are one.
+        """
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        value: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        return value.astimezone(UTC)
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
+    # The driver's own implicit BEGIN is switched off: `_begin_sqlite` says which kind it is.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA busy_timeout = 10000")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,320 @@
+"""The tables, as SQLAlchemy Core describes them for SQLite and PostgreSQL alike.
+
+Core and not the ORM: claims and reports are set operations, and importing the ORM costs 0.1 s of every script.
+The migrations in `migrations/` make these tables; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime in UTC: `timestamptz` on PostgreSQL, sortable text on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn an aware datetime into UTC; SQLite keeps it without its offset."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a naive datetime reached the database: {value!r}")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the datetime its offset back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+Json = JSON().with_variant(JSONB(), "postgresql")
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _id() -> Column[Any]:
+    return Column("id", Uuid(), primary_key=True)
+
+
+def _when(name: str, nullable: bool = False) -> Column[Any]:
+    return Column(name, Instant(), nullable=nullable)
+
+
+flow = Table("flow", metadata, _id(), Column("name", String(200), nullable=False, unique=True), _when("created"))
+
+work_pool = Table(
+    "work_pool",
+    metadata,
+    _id(),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("type", String(50), nullable=False),
+    Column("description", Text),
+    Column("paused", Boolean, nullable=False, default=False),
+    Column("concurrency_limit", Integer),
+    Column("job_variables", Json, nullable=False, default=dict),
+    _when("created"),
+)
+
+work_queue = Table(
+    "work_queue",
+    metadata,
+    _id(),
+    Column("work_pool_id", ForeignKey("work_pool.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("priority", Integer, nullable=False, default=100),
+    Column("paused", Boolean, nullable=False, default=False),
+    Column("concurrency_limit", Integer),
+    Column("description", Text),
+    _when("created"),
+    UniqueConstraint("work_pool_id", "name"),
+)
+
+agent = Table(
+    "agent",
+    metadata,
+    _id(),
+    Column("name", String(200), nullable=False),
+    Column("work_pool_id", ForeignKey("work_pool.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("queues", Json),
+    Column("run_limit", Integer),
+    Column("host", String(300), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", String(50), nullable=False),
+    Column("stopping", Boolean, nullable=False, default=False),
+    _when("first_seen"),
+    _when("last_seen"),
+)
+
+bundle = Table(
+    "bundle",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("size", Integer, nullable=False),
+    _when("created"),
+)
+
+deployment = Table(
+    "deployment",
+    metadata,
+    _id(),
+    Column("flow_id", ForeignKey("flow.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("entrypoint", String(500), nullable=False),
+    Column("version", String(200)),
+    Column("description", Text),
+    Column("tags", Json, nullable=False, default=list),
+    Column("parameters", Json, nullable=False, default=dict),
+    Column("parameter_schema", Json, nullable=False, default=dict),
+    Column("enforce_parameter_schema", Boolean, nullable=False, default=True),
+    Column("work_queue_id", ForeignKey("work_queue.id", ondelete="SET NULL"), index=True),
+    Column("job_variables", Json, nullable=False, default=dict),
+    Column("bundle", ForeignKey("bundle.sha256")),
+    Column("path", String(1000)),
+    Column("retries", Integer, nullable=False, default=0),
+    Column("retry_delays", Json, nullable=False, default=list),
+    Column("paused", Boolean, nullable=False, default=False),
+    _when("created"),
+    _when("updated"),
+    UniqueConstraint("flow_id", "name"),
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    _id(),
+    Column("deployment_id", ForeignKey("deployment.id", ondelete="CASCADE"), nullable=False),
+    Column("slug", String(100), nullable=False),
+    Column("cron", String(200)),
+    Column("interval_seconds", Float),
+    _when("anchor", nullable=True),
+    Column("rrule", Text),
+    _when("at", nullable=True),
+    Column("timezone", String(100), nullable=False, default="UTC"),
+    Column("active", Boolean, nullable=False, default=True),
+    Column("parameters", Json, nullable=False, default=dict),
+    Column("catch_up", String(20), nullable=False),
+    _when("materialised_until"),
+    UniqueConstraint("deployment_id", "slug"),
+)
+
+flow_run = Table(
+    "flow_run",
+    metadata,
+    _id(),
+    Column("name", String(500), nullable=False),
+    Column("flow_id", ForeignKey("flow.id", ondelete="CASCADE"), nullable=False),
+    Column("flow_version", String(200)),
+    Column("deployment_id", ForeignKey("deployment.id", ondelete="SET NULL")),
+    Column("work_queue_id", ForeignKey("work_queue.id", ondelete="SET NULL")),
+    # Where it comes from. A run of a schedule is identified by what it stands for.
+    Column("schedule_slug", String(100)),
+    _when("occurrence", nullable=True),
+    Column("idempotency_key", String(200)),
+    Column("created_by", String(20), nullable=False),
+    Column("parent_flow_run_id", ForeignKey("flow_run.id", ondelete="CASCADE")),
+    Column("root_flow_run_id", Uuid(), nullable=False),
+    Column("parameters", Json, nullable=False, default=dict),
+    Column("job_variables", Json, nullable=False, default=dict),
+    Column("tags", Json, nullable=False, default=list),
+    # Where it stands.
+    Column("state_type", String(20), nullable=False),
+    Column("state_name", String(100), nullable=False),
+    Column("state_message", Text),
+    _when("state_timestamp"),
+    # CRASHED because a lease ended: its executor may come back and say otherwise.
+    Column("provisional", Boolean, nullable=False, default=False),
+    _when("due"),
+    _when("started", nullable=True),
+    _when("ended", nullable=True),
+    # Who executes it.
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("unstarted_claims", Integer, nullable=False, default=0),
+    Column("report_sequence", Integer, nullable=False, default=0),
+    Column("claim_id", Uuid()),
+    Column("agent_id", Uuid()),
+    Column("infrastructure", String(500)),
+    _when("lease_until", nullable=True),
+    # Until when its agent may keep it PENDING, however often it renews the lease.
+    _when("start_by", nullable=True),
+    # The lease was moved on after an outage of ours, and not renewed since.
+    Column("lease_extended", Boolean, nullable=False, default=False),
+    # The outbox: when its queue is to be woken next, and how long to wait after that.
+    _when("wake_at", nullable=True),
+    Column("wake_interval", Float, nullable=False, default=60.0),
+    # The policy of retries, and how many of them are used.
+    Column("retries", Integer, nullable=False, default=0),
+    Column("retry_delays", Json, nullable=False, default=list),
+    Column("retries_used", Integer, nullable=False, default=0),
+    _when("created"),
+    _when("updated"),
+    UniqueConstraint("deployment_id", "schedule_slug", "occurrence"),
+    UniqueConstraint("deployment_id", "idempotency_key"),
+)
+Index("ix_flow_run_created", flow_run.c.created, flow_run.c.id)
+Index("ix_flow_run_due", flow_run.c.due, flow_run.c.id)
+Index("ix_flow_run_state", flow_run.c.state_type, flow_run.c.created)
+Index("ix_flow_run_flow", flow_run.c.flow_id, flow_run.c.created)
+Index("ix_flow_run_deployment", flow_run.c.deployment_id, flow_run.c.created)
+Index("ix_flow_run_parent", flow_run.c.parent_flow_run_id)
+
+
+def _partial_index(name: str, condition: str, *columns: Column[Any]) -> None:
+    Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
+_partial_index(
+    "ix_flow_run_claimable",
+    "state_type = 'SCHEDULED'",
+    flow_run.c.work_queue_id,
+    flow_run.c.due,
+    flow_run.c.id,
+)
+_partial_index("ix_flow_run_wake_at", "wake_at IS NOT NULL", flow_run.c.wake_at)
+_partial_index("ix_flow_run_lease_until", "lease_until IS NOT NULL", flow_run.c.lease_until)
+_partial_index("ix_flow_run_claim", "claim_id IS NOT NULL", flow_run.c.claim_id)
+
+flow_run_state = Table(
+    "flow_run_state",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("flow_run_id", ForeignKey("flow_run.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("attempt", Integer, nullable=False),
+    Column("type", String(20), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("message", Text),
+    _when("timestamp"),
+)
+
+task_run = Table(
+    "task_run",
+    metadata,
+    _id(),
+    Column("flow_run_id", ForeignKey("flow_run.id", ondelete="CASCADE"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("task_key", String(500), nullable=False),
+    Column("name", String(500), nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("tags", Json, nullable=False, default=list),
+    Column("inputs", Json, nullable=False, default=dict),
+    Column("state_type", String(20), nullable=False),
+    Column("state_name", String(100), nullable=False),
+    # The whole history, oldest first: [[type, name, message, microseconds since 1970], ...].
+    Column("history", Json, nullable=False),
+)
+Index("ix_task_run_flow_run", task_run.c.flow_run_id, task_run.c.id)
+
+log = Table(
+    "log",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("flow_run_id", ForeignKey("flow_run.id", ondelete="CASCADE"), nullable=False),
+    Column("task_run_id", Uuid()),
+    Column("attempt", Integer, nullable=False),
+    _when("timestamp"),
+    Column("level", SmallInteger, nullable=False),
+    Column("logger", String(200), nullable=False),
+    Column("message", Text, nullable=False),
+)
+Index("ix_log_flow_run", log.c.flow_run_id, log.c.id)
+
+claim = Table(
+    "claim",
+    metadata,
+    _id(),
+    Column("agent_id", Uuid(), nullable=False),
+    Column("work_pool_id", ForeignKey("work_pool.id", ondelete="CASCADE"), nullable=False),
+    Column("created", Instant(), nullable=False, index=True),
+)
+
+concurrency_slot = Table(
+    "concurrency_slot",
+    metadata,
+    # `work-pool:<id>` or `work-queue:<id>`
+    Column("limit_key", String(200), primary_key=True),
+    Column("flow_run_id", ForeignKey("flow_run.id", ondelete="CASCADE"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+)
+Index("ix_concurrency_slot_flow_run", concurrency_slot.c.flow_run_id)
+
+clockwork = Table(
+    "clockwork",
+    metadata,
+    # One row, id 1.
+    Column("id", Integer, primary_key=True),
+    _when("last_tick"),
+)

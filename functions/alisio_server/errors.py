@@ -1,0 +1,45 @@
+"""The server's errors. `routes/failures.py` is the one place that turns them into answers.
+
+AlisioServerError
+├── NotFoundError         404
+├── ConflictError         409
+└── InvalidInputError     422
+"""
+
+from __future__ import annotations
+
+
+class AlisioServerError(Exception):
+    """An error that a caller can cause.
+
+    Attributes:
+        message: One line: what is wrong, where, what to do.
+        code: A stable word for programs.
+        field: The field at fault, where there is one.
+    """
+
+    default_code = "server_error"
+
+    def __init__(self, message: str, *, code: str | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.field = field
+
+
+class NotFoundError(AlisioServerError):
+    """Something that was named does not exist."""
+
+    default_code = "not_found"
+
+
+class ConflictError(AlisioServerError):
+    """What is asked does not fit the present state of things, such as a stale attempt."""
+
+    default_code = "conflict"
+
+
+class InvalidInputError(AlisioServerError):
+    """Something that was given cannot be used."""
+
+    default_code = "invalid_input"

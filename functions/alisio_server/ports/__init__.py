@@ -1,0 +1,70 @@
+"""What differs between cloud and laptop, as Protocols. `adapters/` implements them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from alisio.contract.deployments import Upload
+
+
+@dataclass(frozen=True)
+class WakeUp:
+    """A hint that there may be work in a queue. Losing or doubling one does no harm.
+
+    Attributes:
+        work_queue_id: The queue to look into.
+        flow_run_id: The run that gave the reason; nobody relies on it.
+        due: When the run is due: the wake-up is to arrive then, not before.
+    """
+
+    work_queue_id: UUID
+    flow_run_id: UUID
+    due: datetime
+
+
+class WakeUps(Protocol):
+    """The bell."""
+
+    def send(self, wake_ups: Iterable[WakeUp]) -> None:
+        """Send wake-ups, each to arrive when its run is due (at most 15 minutes ahead).
+
+        Raises:
+            OSError: The bell cannot be reached; the caller leaves `wake_at` as it is, so that it is tried again.
+        """
+        ...
+
+
+class ObjectStore(Protocol):
+    """Where bundles (and later results) are kept, by key."""
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store content whole or not at all."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """Fetch content.
+
+        Raises:
+            KeyError: There is none by that key.
+        """
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Tell whether there is content by that key."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove content; no error where there is none."""
+        ...
+
+    def upload_for(self, key: str, size: int) -> Upload:
+        """Tell a client how to send the content itself."""
+        ...
+
+    def download_url(self, key: str) -> str:
+        """Tell where a client gets the content: absolute, or a path that begins with `/api/`."""
+        ...

@@ -1,0 +1,53 @@
+"""What a request or a tick works with: the database, the ports, and transactions that ring after their commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from alisio_server.database.engine import Database
+from alisio_server.ports import ObjectStore, WakeUps
+
+
+@dataclass
+class Transaction:
+    """A writing transaction.
+
+    Attributes:
+        connection: What to execute statements on.
+        database: Whose transaction it is.
+        woken: Runs whose `wake_at` this transaction set to now: their wake-ups are sent after the commit.
+    """
+
+    connection: Connection
+    database: Database
+    woken: set[UUID] = field(default_factory=set)
+
+    def now(self) -> datetime:
+        """Tell the time by the database's clock."""
+        return self.database.now(self.connection)
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts that a server is composed of, chosen once when it starts."""
+
+    database: Database
+    wake_ups: WakeUps
+    objects: ObjectStore
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Open a writing transaction; commit it unless the block raises; then send the wake-ups it caused."""
+        with self.database.write() as connection:
+            transaction = Transaction(connection, self.database)
+            yield transaction
+        if transaction.woken:
+            from alisio_server.orchestration.waking import send_wake_ups
+
+            send_wake_ups(self, transaction.woken)

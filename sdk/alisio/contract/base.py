@@ -1,0 +1,77 @@
+"""What all wire models share: strictness, time, pages, and the body of an error."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+Item = TypeVar("Item")
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/%&<>\x00-\x1f]+$")]
+"""A name that people choose: no slashes (`flow/deployment` is an address), no control characters."""
+
+Tag = Annotated[str, Field(min_length=1, max_length=200)]
+JsonObject = dict[str, Any]
+Timestamp = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))]
+"""An instant with its offset, kept in UTC."""
+
+MAX_PAGE = 200
+
+
+class Request(BaseModel):
+    """A body that a client sends. Unknown fields are refused, so a typing error is told and not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Answer(BaseModel):
+    """A body that the server sends. Unknown fields are ignored, so an older client can read a newer server."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Page(Answer, Generic[Item]):
+    """One page of a listing.
+
+    Attributes:
+        items: At most `limit` rows, in the order asked for.
+        next_cursor: Give it back as `cursor` for the rows after these; None when there are no more.
+    """
+
+    items: list[Item]
+    next_cursor: str | None = None
+
+
+class PageRequest(Request):
+    """What every `POST …/filter` body has besides its filters."""
+
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE)
+    cursor: str | None = Field(default=None, max_length=500)
+
+
+class Count(Answer):
+    """How many rows match. Exact up to 10,000; beyond that `capped` is true and `count` is 10,000."""
+
+    count: int
+    capped: bool = False
+
+
+class ErrorBody(Answer):
+    """What every answer with a status of 400 or more carries.
+
+    Attributes:
+        code: A stable word for programs, such as `deployment_not_found`.
+        message: One line for people: what is wrong, where, and what to do.
+        field: The field of the request at fault, as a dotted path, where there is one.
+    """
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+def utc_now() -> datetime:
+    """Tell the time in UTC by this process's clock (never used for leases: those go by the database's)."""
+    return datetime.now(UTC)
