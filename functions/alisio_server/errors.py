@@ -27,6 +27,12 @@ class AlisioServerError(Exception):
         self.field = field
 
 
+class BadRequestError(AlisioServerError):
+    """A request that cannot be read at all: broken JSON, broken gzip."""
+
+    default_code = "bad_request"
+
+
 class NotFoundError(AlisioServerError):
     """Something that was named does not exist."""
 
@@ -37,6 +43,12 @@ class ConflictError(AlisioServerError):
     """What is asked does not fit the present state of things, such as a stale attempt."""
 
     default_code = "conflict"
+
+
+class TooLargeError(AlisioServerError):
+    """A body of more bytes than are taken."""
+
+    default_code = "body_too_large"
 
 
 class InvalidInputError(AlisioServerError):

@@ -246,6 +246,7 @@ _partial_index(
 )
 _partial_index("ix_flow_run_wake_at", "wake_at IS NOT NULL", flow_run.c.wake_at)
 _partial_index("ix_flow_run_lease_until", "lease_until IS NOT NULL", flow_run.c.lease_until)
+_partial_index("ix_flow_run_root", "root_flow_run_id != id", flow_run.c.root_flow_run_id)
 _partial_index("ix_flow_run_claim", "claim_id IS NOT NULL", flow_run.c.claim_id)
 
 flow_run_state = Table(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from alisio.contract.deployments import Upload
+if TYPE_CHECKING:
+    # Building these models would cost every script that records its run 20 ms.
+    from alisio.contract.deployments import Upload
 
 
 @dataclass(frozen=True)

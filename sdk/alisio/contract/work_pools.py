@@ -264,3 +264,9 @@ class Health(Answer):
     database: str
     """`sqlite` or `postgresql`."""
     last_tick: Timestamp | None = None
+
+
+class Version(Answer):
+    """Answer of `GET /api/version`."""
+
+    version: str

@@ -1,0 +1,221 @@
+"""The agent: it tells the server that it lives, hears of work, claims it, and has it started."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from types import FrameType
+
+import alisio
+from alisio.client import open_client
+from alisio.contract.ids import new_id
+from alisio.contract.work_pools import AgentBeat, WakeUpWait
+from alisio.exceptions import AlisioError, ApiError, ApiUnreachableError
+from alisio.settings import current_settings
+from alisio_agent.claims import AgentApi, Claims
+from alisio_agent.options import AgentOptions, Identity
+from alisio_agent.outage import Outage
+from alisio_agent.roster import Roster
+from alisio_agent.runners.process import ProcessRunner
+
+BEAT_SECONDS = 10.0
+LISTEN_SECONDS = 30.0
+_LAST_CLAIM_SECONDS = 3.0
+
+logger = logging.getLogger("alisio.agent")
+
+
+class Agent:
+    """An agent that is being run.
+
+    Args:
+        api: The client.
+        identity: Who the agent is.
+        warm: Whether to keep a fork server.
+    """
+
+    def __init__(self, api: AgentApi, identity: Identity, *, warm: bool) -> None:
+        self._api = api
+        self._identity = identity
+        self._stopping = threading.Event()
+        self._outage = Outage()
+        self._roster = Roster(identity.limit)
+        self._runner = ProcessRunner(identity.home, self._note_exit, warm=warm)
+        self._claims = Claims(api, identity, self._runner, self._roster, self._outage, self._stopping)
+
+    def run(self) -> None:
+        """Serve until `stop` is called.
+
+        Raises:
+            ApiError: The server will not have the agent, for instance because there is no such pool.
+            StartError: The fork server could not be started.
+        """
+        self._runner.open()
+        try:
+            self._register()
+            claiming = threading.Thread(target=self._claims.run, name="claims", daemon=True)
+            claiming.start()
+            for name, work in (("wake-ups", self._listen), ("heart", self._keep_beating)):
+                threading.Thread(target=work, name=name, daemon=True).start()
+            self._stopping.wait()
+            claiming.join(_LAST_CLAIM_SECONDS)
+            self._leave()
+        finally:
+            self._runner.close()
+
+    def stop(self) -> None:
+        """Have it claim no more and end. Any thread or signal handler may call this."""
+        self._stopping.set()
+        self._claims.ring()
+
+    def _register(self) -> None:
+        """Tell the server of the agent, however long that takes.
+
+        Raises:
+            ApiError: It will not have it.
+        """
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                self._beat()
+            except AlisioError as error:
+                if isinstance(error, ApiError) and error.status < 429:
+                    raise
+                failures += 1
+                self._stopping.wait(self._outage.begin(error, failures))
+            else:
+                self._outage.end()
+                self._greet()
+                return
+
+    def _greet(self) -> None:
+        identity = self._identity
+        queues = "all queues" if identity.queues is None else f"queues {', '.join(identity.queues)}"
+        limit = "no limit" if identity.limit is None else f"at most {identity.limit} runs at once"
+        logger.info(
+            "agent %s serves work pool %s (%s, %s) of %s",
+            identity.name,
+            identity.work_pool_name,
+            queues,
+            limit,
+            identity.api_url,
+        )
+
+    def _leave(self) -> None:
+        for job in self._roster.withdraw():
+            self._claims.hand_back(job, "the agent is stopping")
+        try:
+            self._beat(stopping=True)
+        except AlisioError as error:
+            logger.warning("the server could not be told that the agent stops: %s", error)
+        running = len(self._roster)
+        logger.info("agent %s has stopped; %s", self._identity.name, f"{running} of its runs go on")
+
+    def _beat(self, *, stopping: bool = False) -> None:
+        identity = self._identity
+        beat = AgentBeat(
+            name=identity.name,
+            work_pool_name=identity.work_pool_name,
+            queues=identity.queues,
+            limit=identity.limit,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=alisio.__version__,
+            holding=self._roster.pending(),
+            stopping=stopping,
+        )
+        answer = self._api.beat(identity.agent_id, beat)
+        self._roster.settle(answer.lost)
+
+    def _keep_beating(self) -> None:
+        failures = 0
+        wait = BEAT_SECONDS
+        while not self._stopping.wait(wait):
+            try:
+                self._beat()
+            except AlisioError as error:
+                failures += 1
+                wait = self._outage.begin(error, failures)
+            else:
+                self._outage.end()
+                failures = 0
+                wait = BEAT_SECONDS
+
+    def _listen(self) -> None:
+        """Hear of work by long polls, and pass each ring on."""
+        identity = self._identity
+        after = failures = 0
+        while not self._stopping.is_set():
+            wait = WakeUpWait(queues=identity.queues, after=after, timeout_seconds=LISTEN_SECONDS)
+            try:
+                answer = self._api.wait_for_wake_up(identity.work_pool_name, wait)
+            except AlisioError as error:
+                failures += 1
+                self._stopping.wait(self._outage.begin(error, failures))
+                continue
+            self._outage.end()
+            if answer.rang or failures:  # what rang while nobody listened may not ring again soon
+                self._claims.ring()
+            after, failures = answer.sequence, 0
+
+    def _note_exit(self, name: str, status: int | None) -> None:
+        self._claims.note_exit(name, status)
+
+
+def run_agent(options: AgentOptions) -> int:
+    """Run an agent in this process until SIGINT or SIGTERM; the runs that it has started go on.
+
+    Args:
+        options: What it serves, and how.
+
+    Returns:
+        0. A second signal ends the process at once.
+
+    Raises:
+        AlisioError: It cannot serve: there is no such pool, no server to talk to, or a setting cannot be used.
+    """
+    settings = current_settings()
+    _log_to_stderr(settings.logging_level)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with open_client(settings) as client:
+        if client.api_url is None:
+            raise ApiUnreachableError(
+                "an agent needs a server: start one with `alisio server start`, or set ALISIO_API_URL"
+            )
+        identity = Identity(
+            agent_id=new_id(),
+            name=options.name or f"{socket.gethostname()}-{os.getpid()}",
+            work_pool_name=options.work_pool_name,
+            queues=None if options.queues is None else list(options.queues),
+            limit=options.limit,
+            api_url=client.api_url,
+            home=settings.home,
+        )
+        agent = Agent(client, identity, warm=options.warm_start)
+        _stop_on_signals(agent)
+        agent.run()
+    return 0
+
+
+def _stop_on_signals(agent: Agent) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, end_at_once)
+        agent.stop()
+
+    def end_at_once(number: int, _frame: FrameType | None) -> None:
+        os._exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
+def _log_to_stderr(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False

@@ -1,0 +1,43 @@
+"""Saying once that the API is away, and once that it is back."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+
+from alisio_agent.supervisor.timing import back_off
+
+logger = logging.getLogger("alisio.agent")
+
+
+class Outage:
+    """What the agent's threads know together of the API being away."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said: str | None = None
+
+    def begin(self, error: Exception, failures: int) -> float:
+        """Take note of a call that failed.
+
+        Args:
+            error: Why.
+            failures: How many calls of this thread have failed in a row.
+
+        Returns:
+            Seconds to wait before the next try.
+        """
+        text = str(error)
+        with self._lock:
+            if self._said != text:
+                self._said = text
+                logger.warning("%s; trying until it answers", text)
+        return back_off(failures, random.random())
+
+    def end(self) -> None:
+        """Take note of a call that succeeded."""
+        with self._lock:
+            if self._said is not None:
+                self._said = None
+                logger.info("the API answers again")

@@ -1,0 +1,1 @@
+"""Runners start the infrastructure of a flow run; so far, a process on this host."""

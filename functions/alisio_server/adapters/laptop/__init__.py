@@ -1,0 +1,1 @@
+"""The ports on a laptop: bells in this process, objects in files."""

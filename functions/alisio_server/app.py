@@ -1,0 +1,112 @@
+"""The API as one object: an event of API Gateway in, its answer out. Lambda calls it, and so does `asgi`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.openapi import swagger_ui
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from alisio_server.errors import AlisioServerError
+from alisio_server.events import Event, read_json, unpacked
+from alisio_server.routes import (
+    agents,
+    bundles,
+    deployments,
+    flow_runs,
+    flows,
+    logs,
+    server,
+    task_runs,
+    work_pools,
+    work_queues,
+)
+from alisio_server.routes.failures import answer_failure
+from alisio_server.services import Services
+
+_TITLE = "Alisio"
+_API_VERSION = "1"
+_DESCRIPTION = "Flows, their deployments and their runs. Every error has the body `ErrorBody`."
+_MODULES = (
+    flows, deployments, flow_runs, task_runs, logs, work_pools, work_queues, agents, bundles, server
+)  # fmt: skip
+
+# The resolver keeps the event in hand on its class: one process answers one event at a time.
+_one_at_a_time = threading.Lock()
+
+
+class Api:
+    """The routes, with the services they work with."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._resolver = get_resolver()
+
+    def resolve(self, event: Event, context: LambdaContext | None = None) -> Mapping[str, Any]:
+        """Answer an event of an HTTP API, payload format 2.0.
+
+        Args:
+            event: The event.
+            context: Lambda's context, where there is one.
+
+        Returns:
+            `statusCode`, `headers`, `body` and `isBase64Encoded`. No error is raised.
+        """
+        try:
+            event = unpacked(event)
+        except AlisioServerError as error:
+            refusal = answer_failure(error)
+            return {"statusCode": refusal.status_code, "headers": refusal.headers, "body": refusal.body}
+        with _one_at_a_time:
+            self._resolver.context["services"] = self._services
+            return self._resolver.resolve(event, context or LambdaContext())
+
+
+@cache
+def get_resolver() -> APIGatewayHttpResolver:
+    """Compose the routes. Routers hold their resolver, so there is one of it in a process."""
+    resolver = APIGatewayHttpResolver(enable_validation=True, debug=False, json_body_deserializer=read_json)
+    resolver.configure_openapi(title=_TITLE, version=_API_VERSION, description=_DESCRIPTION)
+    resolver.exception_handler(Exception)(answer_failure)
+    for module in _MODULES:
+        resolver.include_router(module.resource.router)
+
+    # These describe the resolver itself, so they cannot be routes of a router.
+    @resolver.get("/api/openapi.json", include_in_schema=False, compress=True)
+    def get_openapi() -> Response[str]:
+        return Response(status_code=200, content_type="application/json", body=openapi_json())
+
+    @resolver.get("/", include_in_schema=False)
+    def get_root() -> Response[None]:
+        return Response(status_code=307, headers={"Location": "/docs"})
+
+    @resolver.get("/docs", include_in_schema=False, compress=True)
+    def get_docs() -> Response[str]:
+        return Response(status_code=200, content_type="text/html; charset=utf-8", body=docs_page())
+
+    return resolver
+
+
+@cache
+def openapi_json() -> str:
+    """Write the OpenAPI document of the routes."""
+    document: str = get_resolver().get_openapi_json_schema()
+    return document
+
+
+@cache
+def docs_page() -> str:
+    """Write the page for people: Swagger UI with its script and style inside, so it works without the internet."""
+    assets = files(swagger_ui)
+    return swagger_ui.generate_swagger_html(
+        spec=openapi_json().replace("</", "<\\/"),
+        swagger_js=assets.joinpath("swagger-ui-bundle.min.js").read_text(encoding="utf-8"),
+        swagger_css=assets.joinpath("swagger-ui.min.css").read_text(encoding="utf-8"),
+        swagger_base_url="",
+        oauth2_config=None,
+    )

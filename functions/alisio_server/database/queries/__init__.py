@@ -1,0 +1,1 @@
+"""Reads: rows in, contract models out. One module a resource; nothing here writes."""

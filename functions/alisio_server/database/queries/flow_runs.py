@@ -1,0 +1,166 @@
+"""Reading flow runs and their states."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, select
+
+from alisio.contract.base import Count, Page
+from alisio.contract.runs import FlowRun, FlowRunFilter, FlowRunQuery, FlowRunSort, StateRecord
+from alisio_server.database.queries.conditions import any_of, contains, has_all_tags
+from alisio_server.database.queries.paging import Order, count_rows, read_page
+from alisio_server.database.tables import deployment, flow, flow_run, flow_run_state, work_pool, work_queue
+from alisio_server.errors import NotFoundError
+
+_ORDERS = {
+    FlowRunSort.CREATED_DESC: Order("flow_runs.created_desc", (flow_run.c.created, flow_run.c.id), descending=True),
+    FlowRunSort.CREATED_ASC: Order("flow_runs.created_asc", (flow_run.c.created, flow_run.c.id)),
+    FlowRunSort.DUE_DESC: Order("flow_runs.due_desc", (flow_run.c.due, flow_run.c.id), descending=True),
+    FlowRunSort.DUE_ASC: Order("flow_runs.due_asc", (flow_run.c.due, flow_run.c.id)),
+}
+_PLAIN = (
+    "id", "name", "flow_id", "flow_version", "due", "attempt", "deployment_id", "schedule_slug", "occurrence",
+    "parameters", "job_variables", "tags", "retries", "parent_flow_run_id", "root_flow_run_id", "agent_id",
+    "lease_until", "infrastructure", "idempotency_key", "created_by", "created", "updated", "started", "ended",
+)  # fmt: skip
+_STATE = ("state_type", "state_name", "state_message", "state_timestamp")
+_RUNS: Select[Any] = (
+    select(
+        *(flow_run.c[name] for name in (*_PLAIN, *_STATE)),
+        flow.c.name.label("flow_name"),
+        deployment.c.name.label("deployment_name"),
+        work_queue.c.name.label("work_queue_name"),
+        work_pool.c.name.label("work_pool_name"),
+    )
+    .join(flow, flow.c.id == flow_run.c.flow_id)
+    .outerjoin(deployment, deployment.c.id == flow_run.c.deployment_id)
+    .outerjoin(work_queue, work_queue.c.id == flow_run.c.work_queue_id)
+    .outerjoin(work_pool, work_pool.c.id == work_queue.c.work_pool_id)
+)
+
+
+def get_flow_run(connection: Connection, flow_run_id: UUID) -> FlowRun:
+    """Read one flow run.
+
+    Raises:
+        NotFoundError: There is none by that id.
+    """
+    row = connection.execute(_RUNS.where(flow_run.c.id == flow_run_id)).one_or_none()
+    if row is None:
+        raise _not_found(flow_run_id)
+    return _build(row)
+
+
+def filter_flow_runs(connection: Connection, query: FlowRunQuery) -> Page[FlowRun]:
+    """Read a page of flow runs."""
+    statement = _RUNS.where(*_conditions(connection, query.filter))
+    order = _ORDERS[query.sort]
+    return read_page(connection, statement, order, _build, limit=query.limit, cursor=query.cursor)
+
+
+def count_flow_runs(connection: Connection, wanted: FlowRunFilter) -> Count:
+    """Count flow runs, up to 10,000."""
+    return count_rows(connection, select(flow_run.c.id).where(*_conditions(connection, wanted)))
+
+
+def get_flow_run_states(connection: Connection, flow_run_id: UUID) -> list[StateRecord]:
+    """Read the history of a flow run, oldest first.
+
+    Raises:
+        NotFoundError: There is no run by that id.
+    """
+    columns = flow_run_state.c
+    statement = (
+        select(columns.type, columns.name, columns.message, columns.timestamp)
+        .where(columns.flow_run_id == flow_run_id)
+        .order_by(columns.id)
+    )
+    states = [StateRecord.model_validate(dict(row._mapping)) for row in connection.execute(statement)]
+    if (
+        not states
+        and connection.execute(select(flow_run.c.id).where(flow_run.c.id == flow_run_id)).one_or_none() is None
+    ):
+        raise _not_found(flow_run_id)
+    return states
+
+
+def _conditions(connection: Connection, wanted: FlowRunFilter) -> list[ColumnElement[bool]]:
+    columns = flow_run.c
+    return [
+        *any_of(columns.id, wanted.ids),
+        *any_of(columns.name, wanted.names),
+        *contains(columns.name, wanted.name_contains),
+        *any_of(columns.state_type, wanted.state_types),
+        *any_of(columns.state_name, wanted.state_names),
+        *any_of(columns.parent_flow_run_id, wanted.parent_flow_run_ids),
+        *([] if wanted.created_by is None else [columns.created_by == wanted.created_by]),
+        *_subflow_condition(wanted.is_subflow),
+        *has_all_tags(connection, columns.tags, wanted.tags),
+        *_origin_conditions(connection, wanted),
+        *_time_conditions(wanted),
+    ]
+
+
+def _origin_conditions(connection: Connection, wanted: FlowRunFilter) -> list[ColumnElement[bool]]:
+    columns = flow_run.c
+    queues_of_pools = select(work_queue.c.id).join(work_pool, work_pool.c.id == work_queue.c.work_pool_id)
+    return [
+        *any_of(columns.flow_id, wanted.flow_ids),
+        *any_of(columns.flow_id, _named(connection, select(flow.c.id), flow.c.name, wanted.flow_names)),
+        *any_of(columns.deployment_id, wanted.deployment_ids),
+        *any_of(
+            columns.deployment_id,
+            _named(connection, select(deployment.c.id), deployment.c.name, wanted.deployment_names),
+        ),
+        *any_of(columns.work_queue_id, _named(connection, queues_of_pools, work_pool.c.name, wanted.work_pool_names)),
+        *any_of(
+            columns.work_queue_id,
+            _named(connection, select(work_queue.c.id), work_queue.c.name, wanted.work_queue_names),
+        ),
+    ]
+
+
+def _named(
+    connection: Connection, ids: Select[Any], name: ColumnElement[Any], names: list[str] | None
+) -> list[UUID] | None:
+    # Names become ids beforehand: a comparison with one id is answered in order by the index on (id, created),
+    # one with a subquery reads and sorts all the runs of the flow.
+    return None if names is None else list(connection.execute(ids.where(name.in_(names))).scalars())
+
+
+def _subflow_condition(is_subflow: bool | None) -> list[ColumnElement[bool]]:
+    if is_subflow is None:
+        return []
+    parent = flow_run.c.parent_flow_run_id
+    return [parent.is_not(None) if is_subflow else parent.is_(None)]
+
+
+def _time_conditions(wanted: FlowRunFilter) -> list[ColumnElement[bool]]:
+    columns = flow_run.c
+    conditions = []
+    if wanted.due_after is not None:
+        conditions.append(columns.due >= wanted.due_after)
+    if wanted.due_before is not None:
+        conditions.append(columns.due < wanted.due_before)
+    if wanted.created_after is not None:
+        conditions.append(columns.created >= wanted.created_after)
+    if wanted.created_before is not None:
+        conditions.append(columns.created < wanted.created_before)
+    return conditions
+
+
+def _build(row: Row[Any]) -> FlowRun:
+    values = dict(row._mapping)
+    state = StateRecord(
+        type=values["state_type"],
+        name=values["state_name"],
+        message=values["state_message"],
+        timestamp=values["state_timestamp"],
+    )
+    return FlowRun.model_validate({**values, "state": state})
+
+
+def _not_found(flow_run_id: UUID) -> NotFoundError:
+    return NotFoundError(f"there is no flow run with id {flow_run_id}", code="flow_run_not_found", field="flow_run_id")

@@ -1,0 +1,84 @@
+"""What lives on a run's lease ends with it: its in-process subflow runs and its task runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, insert, or_, select, update
+
+from alisio.contract.states import DEFAULT_NAMES, TERMINAL, StateType
+from alisio_server.database.tables import flow_run, flow_run_state, task_run
+from alisio_server.services import Transaction
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_IS_SUBFLOW = flow_run.c.root_flow_run_id != flow_run.c.id
+_MESSAGE = "The flow run that it was part of ended before it did."
+
+HistoryEntry = list[str | int | None]
+
+
+def history_entry(type_: str, name: str, message: str | None, timestamp: datetime) -> HistoryEntry:
+    """Make an entry of `task_run.history`: type, name, message, microseconds since 1970."""
+    return [type_, name, message, (timestamp - _EPOCH) // _MICROSECOND]
+
+
+def end_children(tx: Transaction, root_id: UUID, ended_as: StateType, now: datetime) -> None:
+    """End the subflow runs and task runs of a run whose attempt is over.
+
+    Args:
+        tx: The transaction.
+        root_id: The run.
+        ended_as: What became of it. Where it was cancelled they are too; else they crashed. The engine of a
+            flow that completed has waited for all of them.
+        now: The database's time.
+    """
+    if ended_as is StateType.COMPLETED:
+        return
+    state = StateType.CANCELLED if ended_as is StateType.CANCELLED else StateType.CRASHED
+    _end_subflows(tx, root_id, state, now)
+    _end_task_runs(tx, root_id, state, now)
+
+
+def _end_subflows(tx: Transaction, root_id: UUID, state: StateType, now: datetime) -> None:
+    live = select(flow_run.c.id, flow_run.c.attempt).where(
+        flow_run.c.root_flow_run_id == root_id,
+        _IS_SUBFLOW,
+        flow_run.c.state_type.not_in(TERMINAL),
+    )
+    rows = tx.connection.execute(live).all()
+    if not rows:
+        return
+    shared = {"type": state, "name": DEFAULT_NAMES[state], "message": _MESSAGE, "timestamp": now}
+    tx.connection.execute(
+        insert(flow_run_state), [{"flow_run_id": row.id, "attempt": row.attempt, **shared} for row in rows]
+    )
+    values = {
+        "state_type": state,
+        "state_name": DEFAULT_NAMES[state],
+        "state_message": _MESSAGE,
+        "state_timestamp": now,
+        "ended": now,
+        "updated": now,
+    }
+    tx.connection.execute(update(flow_run).where(flow_run.c.id.in_([row.id for row in rows])).values(values))
+
+
+def _end_task_runs(tx: Transaction, root_id: UUID, state: StateType, now: datetime) -> None:
+    subflows = select(flow_run.c.id).where(flow_run.c.root_flow_run_id == root_id, _IS_SUBFLOW)
+    family = or_(task_run.c.flow_run_id == root_id, task_run.c.flow_run_id.in_(subflows))
+    live = select(task_run.c.id, task_run.c.history).where(family, task_run.c.state_type.not_in(TERMINAL))
+    entry = history_entry(state, DEFAULT_NAMES[state], _MESSAGE, now)
+    changes: list[dict[str, Any]] = [
+        {"ended_id": row.id, "ended_history": [*row.history, entry]} for row in tx.connection.execute(live)
+    ]
+    if not changes:
+        return
+    end = (
+        update(task_run)
+        .where(task_run.c.id == bindparam("ended_id"))
+        .values(state_type=state, state_name=DEFAULT_NAMES[state], history=bindparam("ended_history"))
+    )
+    tx.connection.execute(end, changes)

@@ -1,0 +1,173 @@
+"""The claim: the one atomic write by which an agent takes runs, opening an attempt of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, delete, insert, select, update
+
+from alisio.contract.states import StateType
+from alisio.contract.work_pools import ClaimAnswer, ClaimRequest
+from alisio_server.database.tables import agent, claim, flow_run, flow_run_state, work_pool, work_queue
+from alisio_server.errors import ConflictError, NotFoundError
+from alisio_server.orchestration.jobs import jobs_of
+from alisio_server.orchestration.leases import EARLY_CLAIM, LEASE, START_TIMEOUT_SECONDS
+from alisio_server.orchestration.limits import pool_key, queue_key, slots_in_use, take_slots
+from alisio_server.orchestration.proposals import Accept, AgentClaims
+from alisio_server.orchestration.statements import insert_into
+from alisio_server.orchestration.stored_runs import changes_of, history_of, lock_runs, view_of
+from alisio_server.orchestration.transitions import propose
+from alisio_server.orchestration.work_pools import find_pool
+from alisio_server.services import Transaction
+
+Taken = tuple[Row[Any], Accept]
+"""A run that is taken, and what the rules say of it."""
+
+
+def claim_runs(tx: Transaction, pool_name: str, request: ClaimRequest, bundle_url: Callable[[str], str]) -> ClaimAnswer:
+    """Give an agent the runs that are due, as far as its slots and the limits go.
+
+    Args:
+        tx: The transaction.
+        pool_name: The agent's work pool.
+        request: Which queues, how many slots, and the `claim_id`: the same one gives the same jobs again.
+        bundle_url: Tells where a bundle is fetched, by its sha256.
+
+    Returns:
+        The jobs; none if nothing is due, the pool is paused, or the limits are reached.
+
+    Raises:
+        NotFoundError: There is no such pool or queue, or the agent has not told of itself yet.
+        ConflictError: The agent belongs to another pool, or the claim to another agent.
+    """
+    pool = find_pool(tx, pool_name)
+    _check_agent(tx, pool, request.agent_id)
+    now = tx.now()
+    if _is_new(tx, pool, request, now):
+        taken = [] if pool.paused else _take(tx, pool, request, now)
+        if not taken:
+            return ClaimAnswer(jobs=[])
+        _open_attempts(tx, pool, taken, request, now)
+    return ClaimAnswer(jobs=jobs_of(tx, request.claim_id, bundle_url))
+
+
+def forget_claims(tx: Transaction, made_before: datetime) -> int:
+    """Remove the claims made before an instant, whose answers nobody asks for again; returns how many."""
+    return tx.connection.execute(delete(claim).where(claim.c.created < made_before)).rowcount
+
+
+def _check_agent(tx: Transaction, pool: Row[Any], agent_id: UUID) -> None:
+    found = tx.connection.execute(select(agent.c.work_pool_id).where(agent.c.id == agent_id)).one_or_none()
+    if found is None:
+        message = f"agent {agent_id} is not known: it tells of itself with PUT /api/agents/{agent_id} first"
+        raise NotFoundError(message, code="agent_not_found", field="agent_id")
+    if found.work_pool_id != pool.id:
+        message = f"agent {agent_id} does not serve work pool {pool.name!r}"
+        raise ConflictError(message, code="agent_of_other_pool", field="agent_id")
+
+
+def _is_new(tx: Transaction, pool: Row[Any], request: ClaimRequest, now: datetime) -> bool:
+    values = {"id": request.claim_id, "agent_id": request.agent_id, "work_pool_id": pool.id, "created": now}
+    # On PostgreSQL a concurrent duplicate waits here until the first one has committed.
+    made = tx.connection.execute(insert_into(tx, claim).values(values).on_conflict_do_nothing())
+    if made.rowcount == 1:
+        return True
+    owner = tx.connection.execute(select(claim.c.agent_id).where(claim.c.id == request.claim_id)).scalar_one()
+    if owner != request.agent_id:
+        message = f"claim {request.claim_id} was made by another agent"
+        raise ConflictError(message, code="claim_of_other_agent", field="claim_id")
+    return False
+
+
+def _take(tx: Transaction, pool: Row[Any], request: ClaimRequest, now: datetime) -> list[Taken]:
+    """Choose and lock the runs: by the priority of their queue, then due time, as far as the limits go."""
+    queues = _serving(tx, pool, request)
+    room, room_of = _room(tx, pool, queues, request.slots)
+    taken: list[Taken] = []
+    for _, group in groupby(queues, key=lambda queue: queue.priority):
+        open_queues = {queue.id for queue in group if room_of[queue.id] > 0}
+        while open_queues and len(taken) < room:
+            found = _due_runs(tx, open_queues, taken, room - len(taken), now)
+            for row, verdict in found:
+                if room_of[row.work_queue_id] > 0:
+                    room_of[row.work_queue_id] -= 1
+                    taken.append((row, verdict))
+            filled = {queue_id for queue_id in open_queues if room_of[queue_id] <= 0}
+            if not filled:
+                break
+            open_queues -= filled
+    return taken
+
+
+def _serving(tx: Transaction, pool: Row[Any], request: ClaimRequest) -> list[Row[Any]]:
+    of_pool = select(work_queue).where(work_queue.c.work_pool_id == pool.id)
+    rows = tx.connection.execute(of_pool.order_by(work_queue.c.priority, work_queue.c.id)).all()
+    if request.queues is not None:
+        for missing in set(request.queues) - {row.name for row in rows}:
+            message = f"work pool {pool.name!r} has no queue {missing!r}"
+            raise NotFoundError(message, code="work_queue_not_found", field="queues")
+    return [row for row in rows if not row.paused and (request.queues is None or row.name in request.queues)]
+
+
+def _room(tx: Transaction, pool: Row[Any], queues: list[Row[Any]], slots: int) -> tuple[int, dict[UUID, int]]:
+    """Count how many runs the pool, and each of the queues, may take on. Limits are locked in name order."""
+    limits = {queue_key(queue.id): queue.concurrency_limit for queue in queues} | {
+        pool_key(pool.id): pool.concurrency_limit
+    }
+    limited = sorted(key for key, limit in limits.items() if limit is not None)
+    if not limited:
+        return slots, {queue.id: slots for queue in queues}
+    if pool.concurrency_limit is not None:
+        tx.connection.execute(select(work_pool.c.id).where(work_pool.c.id == pool.id).with_for_update())
+    ids = sorted((queue.id for queue in queues if queue.concurrency_limit is not None), key=str)
+    if ids:
+        lock = select(work_queue.c.id).where(work_queue.c.id.in_(ids)).order_by(work_queue.c.id)
+        tx.connection.execute(lock.with_for_update()).all()
+    used = slots_in_use(tx, limited)
+    free = {key: slots if limits[key] is None else max(0, limits[key] - used[key]) for key in limits}
+    return min(slots, free[pool_key(pool.id)]), {queue.id: free[queue_key(queue.id)] for queue in queues}
+
+
+def _due_runs(tx: Transaction, queue_ids: set[UUID], taken: list[Taken], limit: int, now: datetime) -> list[Taken]:
+    rows = lock_runs(
+        tx,
+        flow_run.c.work_queue_id.in_(queue_ids),
+        flow_run.c.state_type == StateType.SCHEDULED,
+        flow_run.c.lease_until.is_(None),
+        flow_run.c.deployment_id.is_not(None),
+        flow_run.c.due <= now + EARLY_CLAIM,
+        flow_run.c.id.not_in([row.id for row, _ in taken]),
+        order_by=(flow_run.c.due, flow_run.c.id),
+        limit=limit,
+    )
+    verdicts = [(row, propose(view_of(row), AgentClaims(), now)) for row in rows]
+    return [(row, verdict) for row, verdict in verdicts if isinstance(verdict, Accept)]
+
+
+def _open_attempts(tx: Transaction, pool: Row[Any], taken: list[Taken], request: ClaimRequest, now: datetime) -> None:
+    history = [entry for row, verdict in taken for entry in history_of(verdict, row, now)]
+    tx.connection.execute(insert(flow_run_state), history)
+    take_slots(tx, [(row.id, verdict.attempt, pool.id, row.work_queue_id) for row, verdict in taken])
+    timeout = timedelta(seconds=START_TIMEOUT_SECONDS[pool.type])
+    changes = [
+        {
+            "run_id": row.id,
+            **changes_of(verdict, row, now),
+            "claim_id": request.claim_id,
+            "agent_id": request.agent_id,
+            "lease_until": now + LEASE,
+            "lease_extended": False,
+            "start_by": max(now, row.due) + timeout,
+            "wake_at": None,
+            "report_sequence": 0,
+            "unstarted_claims": row.unstarted_claims + 1,
+            "infrastructure": None,
+        }
+        for row, verdict in taken
+    ]
+    # The names of the parameters are those of the columns, so the statement sets them all.
+    tx.connection.execute(update(flow_run).where(flow_run.c.id == bindparam("run_id")), changes)

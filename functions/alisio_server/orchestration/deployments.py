@@ -1,0 +1,172 @@
+"""Deployments: making them as they are described, pausing, resuming and removing them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+
+from alisio.contract.deployments import DeploymentSpec, SchedulePatch
+from alisio.contract.ids import new_id
+from alisio.contract.states import StateType
+from alisio_server.database.tables import bundle, deployment, flow_run
+from alisio_server.errors import InvalidInputError
+from alisio_server.orchestration.flow_runs import find_deployment
+from alisio_server.orchestration.flows import ensure_flow
+from alisio_server.orchestration.parameters import check_parameters, check_schema
+from alisio_server.orchestration.proposals import PersonCancels
+from alisio_server.orchestration.scheduling.materialise import materialise_deployment
+from alisio_server.orchestration.scheduling.stored_schedules import (
+    lock_schedules,
+    name_schedules,
+    replace_schedules,
+    set_active,
+    start_from_now,
+)
+from alisio_server.orchestration.statements import insert_into
+from alisio_server.orchestration.stored_runs import lock_runs, move
+from alisio_server.orchestration.unclaimed import refresh_unclaimed, remove_unclaimed
+from alisio_server.orchestration.work_pools import find_queue
+from alisio_server.services import Transaction
+
+_BATCH = 500
+_ELSEWHERE = {"flow_name", "work_pool_name", "work_queue_name", "schedules"}
+_IDENTITY = {"id", "flow_id", "name", "created"}
+
+
+def apply_deployment(tx: Transaction, spec: DeploymentSpec) -> UUID:
+    """Create a deployment, or make the one of the same flow and name like this.
+
+    Its schedules are replaced where they are given, its unclaimed runs follow the change, and the runs of the next
+    minutes are made at once.
+
+    Args:
+        tx: The transaction.
+        spec: What the deployment is to be.
+
+    Returns:
+        Its id.
+
+    Raises:
+        NotFoundError: There is no such work pool or queue.
+        InvalidInputError: The bundle is not known, or the schema, the parameters or a schedule cannot be used.
+    """
+    queue = find_queue(tx, spec.work_pool_name, spec.work_queue_name)
+    _check(tx, spec)
+    now = tx.now()
+    schedules = None if spec.schedules is None else name_schedules(spec.schedules, now)
+    values: dict[str, Any] = {
+        **spec.model_dump(exclude=_ELSEWHERE),
+        "id": new_id(),
+        "flow_id": ensure_flow(tx, spec.flow_name),
+        "work_queue_id": queue.id,
+        "created": now,
+        "updated": now,
+    }
+    changes = {name: value for name, value in values.items() if name not in _IDENTITY}
+    statement = insert_into(tx, deployment).values(values)
+    statement = statement.on_conflict_do_update(index_elements=["flow_id", "name"], set_=changes)
+    deployment_id: UUID = tx.connection.execute(statement.returning(deployment.c.id)).scalar_one()
+    if schedules is not None:
+        replace_schedules(tx, deployment_id, schedules)
+    refresh_unclaimed(tx, deployment_id)
+    materialise_deployment(tx, deployment_id)
+    return deployment_id
+
+
+def _check(tx: Transaction, spec: DeploymentSpec) -> None:
+    if spec.bundle is not None:
+        known = tx.connection.execute(select(bundle.c.size).where(bundle.c.sha256 == spec.bundle)).first()
+        if known is None:
+            message = f"there is no bundle {spec.bundle}: upload it before it is deployed"
+            raise InvalidInputError(message, field="bundle")
+    check_schema(spec.parameter_schema)
+    if not spec.enforce_parameter_schema:
+        return
+    check_parameters(spec.parameter_schema, spec.parameters, complete=False)
+    for place, planned in enumerate(spec.schedules or ()):
+        parameters = {**spec.parameters, **planned.parameters}
+        check_parameters(spec.parameter_schema, parameters, field=f"schedules.{place}.parameters")
+
+
+def patch_schedule(tx: Transaction, deployment_id: UUID, slug: str, patch: SchedulePatch) -> None:
+    """Pause or resume one schedule of a deployment.
+
+    Args:
+        tx: The transaction.
+        deployment_id: The deployment.
+        slug: The schedule.
+        patch: Whether it is to be active.
+
+    Raises:
+        NotFoundError: There is no such deployment or schedule.
+    """
+    find_deployment(tx, deployment_id)
+    set_active(tx, deployment_id, slug, patch.active)
+    materialise_deployment(tx, deployment_id)
+
+
+def pause_deployment(tx: Transaction, deployment_id: UUID) -> None:
+    """Keep a deployment's schedules from making runs, and remove those that nobody has claimed yet.
+
+    Runs that people asked for stay.
+
+    Args:
+        tx: The transaction.
+        deployment_id: The deployment.
+
+    Raises:
+        NotFoundError: There is no such deployment.
+    """
+    find_deployment(tx, deployment_id)
+    slugs = [row.slug for row in lock_schedules(tx, deployment_id)]
+    _set_paused(tx, deployment_id, True)
+    remove_unclaimed(tx, deployment_id, slugs)
+
+
+def resume_deployment(tx: Transaction, deployment_id: UUID) -> None:
+    """Let a deployment's schedules make runs again, from now on; the times of the pause are not made up for.
+
+    Args:
+        tx: The transaction.
+        deployment_id: The deployment.
+
+    Raises:
+        NotFoundError: There is no such deployment.
+    """
+    if find_deployment(tx, deployment_id).paused:
+        _set_paused(tx, deployment_id, False)
+        start_from_now(tx, deployment_id)
+        materialise_deployment(tx, deployment_id)
+
+
+def _set_paused(tx: Transaction, deployment_id: UUID, paused: bool) -> None:
+    change = update(deployment).where(deployment.c.id == deployment_id)
+    tx.connection.execute(change.values(paused=paused, updated=tx.now()))
+
+
+def delete_deployment(tx: Transaction, deployment_id: UUID) -> None:
+    """Remove a deployment with its schedules and the runs they made that nobody has claimed yet.
+
+    Runs that people asked for, and that wait, are CANCELLED; those that are executed go on to their end.
+
+    Args:
+        tx: The transaction.
+        deployment_id: The deployment.
+
+    Raises:
+        NotFoundError: There is no such deployment.
+    """
+    home = find_deployment(tx, deployment_id)
+    remove_unclaimed(tx, deployment_id, [row.slug for row in lock_schedules(tx, deployment_id)])
+    now = tx.now()
+    waiting = (
+        flow_run.c.deployment_id == deployment_id,
+        flow_run.c.state_type == StateType.SCHEDULED,
+        flow_run.c.lease_until.is_(None),
+    )
+    while rows := lock_runs(tx, *waiting, order_by=(flow_run.c.id,), limit=_BATCH):
+        for row in rows:
+            move(tx, row, PersonCancels(f"Cancelled: deployment {home.name!r} was deleted."), now)
+    tx.connection.execute(delete(deployment).where(deployment.c.id == deployment_id))

@@ -1,0 +1,144 @@
+"""What people do with flow runs: ask for one of a deployment, cancel, retry and delete them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, delete, insert, select
+
+from alisio.contract.names import new_name
+from alisio.contract.runs import FlowRunCreate
+from alisio.contract.states import StateType
+from alisio_server.database.tables import deployment, flow_run, flow_run_state
+from alisio_server.errors import ConflictError, NotFoundError
+from alisio_server.orchestration.new_runs import first_state, scheduled_run
+from alisio_server.orchestration.parameters import check_parameters
+from alisio_server.orchestration.proposals import PersonCancels, PersonRetries
+from alisio_server.orchestration.statements import insert_into
+from alisio_server.orchestration.stored_runs import load_run, move, view_of
+from alisio_server.services import Transaction
+
+
+def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> UUID:
+    """Ask for a run of a deployment.
+
+    Args:
+        tx: The transaction; it sends the wake-up after its commit.
+        deployment_id: The deployment.
+        wanted: Parameters, name, when, and the key that makes asking twice harmless.
+
+    Returns:
+        The run's id; with a key that was used before, that of the first run.
+
+    Raises:
+        NotFoundError: There is no such deployment.
+        ConflictError: `no_work_pool`: the deployment's work pool was deleted.
+        InvalidInputError: The parameters do not fit the deployment's schema.
+    """
+    home = find_deployment(tx, deployment_id)
+    known = find_by_key(tx, deployment_id, wanted.idempotency_key)
+    if known is not None:
+        return known
+    if home.work_queue_id is None:
+        message = f"deployment {home.name!r} has no work pool any more: deploy it again to one that exists"
+        raise ConflictError(message, code="no_work_pool")
+    parameters = {**home.parameters, **wanted.parameters}
+    if home.enforce_parameter_schema:
+        check_parameters(home.parameter_schema, parameters)
+    now = tx.now()
+    values = scheduled_run(home, wanted.due or now, now) | {
+        "name": wanted.name or new_name(),
+        "parameters": parameters,
+        "tags": list(dict.fromkeys([*home.tags, *wanted.tags])),
+        "job_variables": wanted.job_variables,
+        "idempotency_key": wanted.idempotency_key,
+        "created_by": "api",
+    }
+    made = tx.connection.execute(insert_into(tx, flow_run).values(values).on_conflict_do_nothing())
+    if made.rowcount == 0:
+        first = find_by_key(tx, deployment_id, wanted.idempotency_key)
+        if first is not None:
+            return first
+    tx.connection.execute(insert(flow_run_state), [first_state(values)])
+    if values["wake_at"] <= now:
+        tx.woken.add(values["id"])
+    run_id: UUID = values["id"]
+    return run_id
+
+
+def find_deployment(tx: Transaction, deployment_id: UUID) -> Row[Any]:
+    """Read a deployment.
+
+    Raises:
+        NotFoundError: There is no such deployment.
+    """
+    found = tx.connection.execute(select(deployment).where(deployment.c.id == deployment_id)).one_or_none()
+    if found is None:
+        raise NotFoundError(f"there is no deployment {deployment_id}", code="deployment_not_found")
+    return found
+
+
+def find_by_key(tx: Transaction, deployment_id: UUID, idempotency_key: str | None) -> UUID | None:
+    """Find the run that was asked for with an idempotency key; None where there is none."""
+    if idempotency_key is None:
+        return None
+    by_key = select(flow_run.c.id).where(
+        flow_run.c.deployment_id == deployment_id, flow_run.c.idempotency_key == idempotency_key
+    )
+    found: UUID | None = tx.connection.execute(by_key).scalar_one_or_none()
+    return found
+
+
+def cancel_run(tx: Transaction, run_id: UUID) -> None:
+    """Stop a run: at once where no user code runs, else by way of CANCELLING.
+
+    Args:
+        tx: The transaction.
+        run_id: The run.
+
+    Raises:
+        NotFoundError: There is no such run.
+        ConflictError: It has ended, or is a subflow run.
+    """
+    move(tx, load_run(tx, run_id), PersonCancels(), tx.now())
+
+
+def retry_run(tx: Transaction, run_id: UUID) -> None:
+    """Have a run that has ended executed again, as its next attempt.
+
+    Args:
+        tx: The transaction.
+        run_id: The run.
+
+    Raises:
+        NotFoundError: There is no such run.
+        ConflictError: It has not ended, or nothing can execute it again.
+    """
+    move(tx, load_run(tx, run_id), PersonRetries(), tx.now())
+
+
+def delete_run(tx: Transaction, run_id: UUID) -> None:
+    """Remove a run with its subflow runs, task runs and logs.
+
+    A run that a schedule made and that has not started stays, as CANCELLED: it stands for its time, so that
+    no other run is made for it.
+
+    Args:
+        tx: The transaction.
+        run_id: The run.
+
+    Raises:
+        NotFoundError: There is no such run.
+        ConflictError: `run_active`: it is claimed or running.
+    """
+    row = load_run(tx, run_id)
+    view = view_of(row)
+    waits = view.state is StateType.SCHEDULED and not view.leased
+    if not view.state.is_terminal and (not waits or view.is_subflow):
+        raise ConflictError(f"flow run {run_id} is {view.name}: cancel it first", code="run_active")
+    now = tx.now()
+    if row.occurrence is not None and (waits or row.occurrence > now):
+        move(tx, row, PersonCancels("Deleted by request."), now)
+        return
+    tx.connection.execute(delete(flow_run).where(flow_run.c.id == run_id))

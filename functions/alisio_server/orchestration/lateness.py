@@ -1,0 +1,43 @@
+"""Marking runs Late that should have been claimed by now."""
+
+from __future__ import annotations
+
+from alisio.contract.states import StateName, StateType
+from alisio_server.database.tables import flow_run
+from alisio_server.orchestration.leases import LATE_AFTER
+from alisio_server.orchestration.proposals import Overdue, Reject
+from alisio_server.orchestration.stored_runs import lock_runs, store, view_of
+from alisio_server.orchestration.transitions import propose
+from alisio_server.services import Transaction
+
+_BATCH = 500
+
+
+def mark_late(tx: Transaction) -> int:
+    """Mark runs that are overdue, up to 500 of them.
+
+    Args:
+        tx: The transaction.
+
+    Returns:
+        How many were marked.
+    """
+    now = tx.now()
+    rows = lock_runs(
+        tx,
+        flow_run.c.state_type == StateType.SCHEDULED,
+        flow_run.c.state_name != StateName.LATE,
+        flow_run.c.lease_until.is_(None),
+        flow_run.c.work_queue_id.is_not(None),
+        flow_run.c.deployment_id.is_not(None),
+        flow_run.c.due <= now - LATE_AFTER,
+        order_by=(flow_run.c.due, flow_run.c.id),
+        limit=_BATCH,
+    )
+    marked = 0
+    for row in rows:
+        verdict = propose(view_of(row), Overdue(), now)
+        if not isinstance(verdict, Reject):
+            store(tx, row, verdict, now)
+            marked += 1
+    return marked

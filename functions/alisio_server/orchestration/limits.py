@@ -1,0 +1,109 @@
+"""Concurrency limits of work pools and queues: slots are rows, and a freed slot wakes those who wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, and_, delete, func, select, update
+
+from alisio.contract.states import StateType
+from alisio_server.database.tables import concurrency_slot, flow_run, work_queue
+from alisio_server.orchestration.leases import EARLY_CLAIM
+from alisio_server.orchestration.statements import insert_into
+from alisio_server.services import Transaction
+
+MAX_WOKEN = 100
+"""How many waiting runs a freed slot, an unpaused queue or a raised limit wakes."""
+
+Holder = tuple[UUID, int, UUID, UUID]
+"""A run, its attempt, its pool and its queue."""
+
+
+def pool_key(work_pool_id: UUID) -> str:
+    """Name the limit of a pool."""
+    return f"work-pool:{work_pool_id}"
+
+
+def queue_key(work_queue_id: UUID) -> str:
+    """Name the limit of a queue."""
+    return f"work-queue:{work_queue_id}"
+
+
+def slots_in_use(tx: Transaction, keys: Collection[str]) -> dict[str, int]:
+    """Count the slots that are taken.
+
+    Args:
+        tx: The transaction.
+        keys: Names of limits.
+
+    Returns:
+        The count by name; every name is in it.
+    """
+    counts = (
+        select(concurrency_slot.c.limit_key, func.count().label("taken"))
+        .where(concurrency_slot.c.limit_key.in_(keys))
+        .group_by(concurrency_slot.c.limit_key)
+    )
+    return dict.fromkeys(keys, 0) | {row.limit_key: row.taken for row in tx.connection.execute(counts)}
+
+
+def take_slots(tx: Transaction, holders: Iterable[Holder]) -> None:
+    """Give runs their slots. They are taken without a limit too, so that one set later counts right."""
+    rows = [
+        {"limit_key": key, "flow_run_id": run_id, "attempt": attempt}
+        for run_id, attempt, pool_id, queue_id in holders
+        for key in (pool_key(pool_id), queue_key(queue_id))
+    ]
+    tx.connection.execute(insert_into(tx, concurrency_slot).on_conflict_do_nothing(), rows)
+
+
+def move_slots(tx: Transaction, row: Row[Any], attempt: int) -> None:
+    """Hand a run's slots on to its next attempt."""
+    mine = concurrency_slot.c.flow_run_id == row.id
+    tx.connection.execute(update(concurrency_slot).where(mine).values(attempt=attempt))
+
+
+def free_slots(tx: Transaction, row: Row[Any], now: datetime) -> None:
+    """Take a run's slots away, and wake those who wait for them.
+
+    Args:
+        tx: The transaction.
+        row: The run, as `stored_runs` reads it: with its pool, and the limits of queue and pool.
+        now: The database's time.
+    """
+    if row.work_queue_id is None:
+        return
+    freed = tx.connection.execute(delete(concurrency_slot).where(concurrency_slot.c.flow_run_id == row.id))
+    if freed.rowcount == 0:
+        return
+    if row.pool_limit is not None:
+        wake_waiting(tx, work_queue.c.work_pool_id == row.work_pool_id, now)
+    elif row.queue_limit is not None:
+        wake_waiting(tx, work_queue.c.id == row.work_queue_id, now)
+
+
+def wake_waiting(tx: Transaction, queues: ColumnElement[bool], now: datetime) -> None:
+    """Have the queues of runs that wait to be claimed woken, for up to 100 runs that are due.
+
+    Args:
+        tx: The transaction; it sends the wake-ups after its commit.
+        queues: Which work queues, as a condition on `work_queue`.
+        now: The database's time.
+    """
+    waiting = (
+        select(flow_run.c.id)
+        .join(work_queue, flow_run.c.work_queue_id == work_queue.c.id)
+        .where(
+            queues,
+            flow_run.c.state_type == StateType.SCHEDULED,
+            and_(flow_run.c.lease_until.is_(None), flow_run.c.due <= now + EARLY_CLAIM),
+        )
+        .order_by(flow_run.c.due, flow_run.c.id)
+        .limit(MAX_WOKEN)
+        .with_for_update(of=flow_run, skip_locked=True)
+    )
+    wake = update(flow_run).where(flow_run.c.id.in_(waiting)).values(wake_at=now).returning(flow_run.c.id)
+    tx.woken.update(tx.connection.execute(wake).scalars())

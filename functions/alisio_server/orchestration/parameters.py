@@ -1,0 +1,67 @@
+"""Checking parameters against the schema of a deployment's flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alisio.contract.base import JsonObject
+from alisio_server.errors import InvalidInputError
+
+
+def check_schema(schema: JsonObject) -> None:
+    """See to it that a parameter schema is one.
+
+    Raises:
+        InvalidInputError: It is not valid JSON Schema (draft 2020-12).
+    """
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        raise InvalidInputError(
+            f"the parameter schema is not valid JSON Schema: {_one_line(error.message)}", field="parameter_schema"
+        ) from error
+
+
+def check_parameters(
+    schema: JsonObject, parameters: JsonObject, *, field: str = "parameters", complete: bool = True
+) -> None:
+    """See to it that parameters fit a schema.
+
+    Args:
+        schema: JSON Schema (draft 2020-12) of the whole.
+        parameters: The parameters.
+        field: Where they stand in the request, for the message.
+        complete: Whether those that are required must all be there.
+
+    Raises:
+        InvalidInputError: They do not fit; it names the first one at fault.
+    """
+    # Lazily: it costs 30 ms that no run by hand should pay.
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import relevance
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    # An empty registry: references that lead out of the schema are not followed.
+    validator = Draft202012Validator(schema, registry=Registry())
+    try:
+        errors = [error for error in validator.iter_errors(parameters) if complete or not _is_missing(error)]
+    except Unresolvable as error:
+        message = f"the parameter schema refers to what is not in it: {_one_line(str(error))}"
+        raise InvalidInputError(message, field="parameter_schema") from error
+    if errors:
+        first = max(errors, key=relevance)
+        path = ".".join([field, *(str(part) for part in first.absolute_path)])
+        raise InvalidInputError(f"{path}: {_one_line(first.message)}", field=path)
+
+
+def _is_missing(error: Any) -> bool:
+    return error.validator == "required" and not error.absolute_path
+
+
+def _one_line(text: str, limit: int = 300) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[:limit]}…"

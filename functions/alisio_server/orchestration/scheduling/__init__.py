@@ -1,0 +1,1 @@
+"""Schedules: when they fall due (`occurrences`, pure), and the runs that are made for those times."""

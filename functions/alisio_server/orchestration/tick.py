@@ -1,0 +1,127 @@
+"""One pass of the clockwork. Safe to run twice, or twice at once; it only calls what does the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from alisio_server.database.tables import clockwork
+from alisio_server.orchestration.agents import forget_agents
+from alisio_server.orchestration.claims import forget_claims
+from alisio_server.orchestration.lateness import mark_late
+from alisio_server.orchestration.reaping import end_leases, guard_leases
+from alisio_server.orchestration.scheduling.materialise import materialise_lagging
+from alisio_server.orchestration.statements import insert_into
+from alisio_server.orchestration.waking import send_due_wake_ups
+from alisio_server.services import Services, Transaction
+
+DEFAULT_INTERVAL_SECONDS = 5.0
+_AWAY_AFTER_INTERVALS = 3
+_KEEP_CLAIMS = timedelta(hours=1)
+_KEEP_AGENTS = timedelta(days=7)
+
+
+@dataclass
+class TickSummary:
+    """What one tick did.
+
+    Attributes:
+        materialised: Runs made for schedules.
+        woken: Wake-ups sent.
+        extended: Leases moved on because of an outage of ours.
+        ended: Leases ended.
+        late: Runs marked Late.
+        purged: Old claims and agents removed.
+        failed: The parts that failed, and why; the others were done. Whoever ticks says so, once and not each time.
+    """
+
+    materialised: int = 0
+    woken: int = 0
+    extended: int = 0
+    ended: int = 0
+    late: int = 0
+    purged: int = 0
+    failed: dict[str, Exception] = field(default_factory=dict)
+
+
+def tick(services: Services, interval_seconds: float = DEFAULT_INTERVAL_SECONDS) -> TickSummary:
+    """Materialise schedules, end leases, mark late runs, send wake-ups, purge; each in its own transactions.
+
+    Args:
+        services: The database and the ports.
+        interval_seconds: How often ticks come; three times as long without one means that we were away.
+
+    Returns:
+        What was done. A part that fails does not keep the others from being done.
+    """
+    summary = TickSummary()
+    _attempt(summary, "leases", lambda: _leases(services, interval_seconds, summary))
+    _attempt(summary, "schedules", lambda: _schedules(services, summary))
+    _attempt(summary, "lateness", lambda: _lateness(services, summary))
+    _attempt(summary, "wake-ups", lambda: _wake_ups(services, summary))
+    _attempt(summary, "purge", lambda: _purge(services, summary))
+    return summary
+
+
+def _attempt(summary: TickSummary, part: str, work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception as error:
+        # Whatever it is, the next tick tries again; the other parts do not wait for it.
+        summary.failed[part] = error
+
+
+def _leases(services: Services, interval_seconds: float, summary: TickSummary) -> None:
+    with services.transaction() as tx:
+        previous = _note_tick(tx)
+        away = timedelta(seconds=interval_seconds * _AWAY_AFTER_INTERVALS)
+        was_away = previous is not None and tx.now() - previous > away
+        summary.extended = guard_leases(tx, was_away=was_away)
+    while True:
+        with services.transaction() as tx:
+            ended = end_leases(tx)
+        summary.ended += ended
+        if ended == 0:
+            return
+
+
+def _note_tick(tx: Transaction) -> datetime | None:
+    previous = tx.connection.execute(select(clockwork.c.last_tick).with_for_update()).scalar_one_or_none()
+    now = tx.now()
+    statement = insert_into(tx, clockwork).values(id=1, last_tick=now)
+    tx.connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_={"last_tick": now}))
+    return previous
+
+
+def _schedules(services: Services, summary: TickSummary) -> None:
+    last: UUID | None = None
+    while True:
+        with services.transaction() as tx:
+            made, last = materialise_lagging(tx, last)
+        summary.materialised += made
+        if last is None:
+            return
+
+
+def _lateness(services: Services, summary: TickSummary) -> None:
+    while True:
+        with services.transaction() as tx:
+            marked = mark_late(tx)
+        summary.late += marked
+        if marked == 0:
+            return
+
+
+def _wake_ups(services: Services, summary: TickSummary) -> None:
+    while sent := send_due_wake_ups(services):
+        summary.woken += sent
+
+
+def _purge(services: Services, summary: TickSummary) -> None:
+    with services.transaction() as tx:
+        now = tx.now()
+        summary.purged = forget_claims(tx, now - _KEEP_CLAIMS) + forget_agents(tx, now - _KEEP_AGENTS)

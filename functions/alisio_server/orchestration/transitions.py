@@ -1,0 +1,221 @@
+"""Who may move a flow run from which state to which: one pure function, and the only place with such rules.
+
+Executors speak with their attempt, the fencing token; people cancel and retry; the clockwork ends leases and
+marks lateness; agents claim, and say when they could not start what they claimed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from alisio.contract.states import StateName, StateType
+from alisio_server.orchestration.leases import (
+    EARLY_CLAIM,
+    IN_PLACE_RETRY_SECONDS,
+    LATE_AFTER,
+    MAX_UNSTARTED_CLAIMS,
+)
+from alisio_server.orchestration.proposals import (
+    Accept,
+    AgentClaims,
+    Delay,
+    ExecutorSays,
+    LeaseEnded,
+    NewState,
+    Overdue,
+    PersonCancels,
+    PersonRetries,
+    Proposal,
+    Reject,
+    RunView,
+    StartFailed,
+    Verdict,
+)
+
+_MAX_START_DELAY_SECONDS = 60.0
+
+
+def propose(run: RunView, proposal: Proposal, now: datetime) -> Verdict:
+    """Decide what a proposal does to a run.
+
+    Args:
+        run: Where the run stands.
+        proposal: Who wants what.
+        now: The database's time.
+
+    Returns:
+        The state it goes to, how long it waits to be executed again, or why nothing changes.
+    """
+    match proposal:
+        case ExecutorSays():
+            return _executor_says(run, proposal)
+        case AgentClaims():
+            return _agent_claims(run, now)
+        case StartFailed():
+            return _start_failed(run, proposal)
+        case PersonCancels():
+            return _person_cancels(run, proposal)
+        case PersonRetries():
+            return _person_retries(run)
+        case LeaseEnded():
+            return _lease_ended(run)
+        case Overdue():
+            return _overdue(run, now)
+
+
+def _accept(run: RunView, type_: StateType, name: str, message: str | None = None) -> Accept:
+    return Accept(NewState(type_, name, message), run.attempt, run.retries_used)
+
+
+def _unchanged(run: RunView) -> Accept:
+    return Accept(NewState(run.state, run.name), run.attempt, run.retries_used, run.provisional, recorded=False)
+
+
+# --- executors
+
+
+def _executor_says(run: RunView, said: ExecutorSays) -> Verdict:
+    if said.attempt != run.attempt:
+        return Reject("stale_attempt", f"attempt {said.attempt} is over: the run is at attempt {run.attempt}")
+    if run.state.is_terminal and not run.provisional:
+        return Reject("run_ended", f"the run has ended: it is {run.name}")
+    if not run.leased and not run.provisional:
+        return Reject("stale_attempt", f"attempt {said.attempt} is over: the run waits to be claimed again")
+    if run.provisional and run.state is StateType.SCHEDULED:
+        # The retry that its silence had cost is given back.
+        run = replace(run, retries_used=run.retries_used - 1)
+    if said.state is None:
+        return _alive(run)
+    if run.state is StateType.CANCELLING:
+        return _while_cancelling(run, said.state)
+    return _while_executing(run, said.state)
+
+
+def _alive(run: RunView) -> Verdict:
+    """Let a sign of life open the gate of a claimed run, or bring back one that was given up."""
+    waits_by_hand = run.by_hand and not run.provisional
+    if run.state in (StateType.RUNNING, StateType.CANCELLING) or waits_by_hand:
+        return _unchanged(run)
+    message = "Its executor came back after its lease had ended." if run.provisional else None
+    return _accept(run, StateType.RUNNING, StateName.RUNNING, message)
+
+
+def _while_cancelling(run: RunView, state: NewState) -> Verdict:
+    if state.type is StateType.CRASHED:
+        message = f"Its process ended while it was being cancelled: {state.message or state.name}"
+        return _accept(run, StateType.CANCELLED, StateName.CANCELLED, message)
+    if state.type.is_terminal:
+        return Accept(state, run.attempt, run.retries_used)
+    return _unchanged(run)
+
+
+def _while_executing(run: RunView, state: NewState) -> Verdict:
+    if state == NewState(run.state, run.name):
+        return _unchanged(run)
+    if state.type in (StateType.FAILED, StateType.CRASHED):
+        return _attempt_ended(run, state)
+    waits_by_hand = run.by_hand and state.type in (StateType.SCHEDULED, StateType.PENDING)
+    if state.type.is_terminal or state.type is StateType.RUNNING or waits_by_hand:
+        return Accept(state, run.attempt, run.retries_used)
+    return Reject("state_not_allowed", f"an executor cannot set its run {state.type}")
+
+
+def _attempt_ended(run: RunView, state: NewState, *, provisional: bool = False) -> Verdict:
+    if run.by_hand or not run.claimable or run.retries_used >= run.retries:
+        return Accept(state, run.attempt, run.retries_used, provisional)
+    used = run.retries_used + 1
+    delay = _retry_delay(run)
+    in_place = state.type is StateType.FAILED and delay <= IN_PLACE_RETRY_SECONDS
+    waiting = NewState(StateType.SCHEDULED, StateName.AWAITING_RETRY, f"Retry {used} of {run.retries} in {delay:g} s.")
+    attempt = run.attempt + 1 if in_place else run.attempt
+    return Delay(state, waiting, delay, attempt, used, in_place=in_place, provisional=provisional)
+
+
+def _retry_delay(run: RunView) -> float:
+    if not run.retry_delays:
+        return 0.0
+    return run.retry_delays[min(run.retries_used, len(run.retry_delays) - 1)]
+
+
+# --- agents
+
+
+def _agent_claims(run: RunView, now: datetime) -> Verdict:
+    if run.state is not StateType.SCHEDULED or run.leased or not run.claimable:
+        return Reject("not_claimable", f"the run is {run.name}")
+    if run.due > now + EARLY_CLAIM:
+        return Reject("not_due", f"the run is due at {run.due.isoformat()}")
+    return Accept(NewState(StateType.PENDING, StateName.PENDING), run.attempt + 1, run.retries_used)
+
+
+def _start_failed(run: RunView, failure: StartFailed) -> Verdict:
+    if failure.attempt != run.attempt or run.state is not StateType.PENDING:
+        return Reject("stale_attempt", f"attempt {failure.attempt} is not waiting to start: the run is {run.name}")
+    if failure.final:
+        return _attempt_ended(run, NewState(StateType.CRASHED, StateName.CRASHED, failure.message))
+    # What failed a moment ago mostly fails again at once: the wait doubles with each claim.
+    delay = min(2.0 ** max(run.unstarted_claims, 1), _MAX_START_DELAY_SECONDS)
+    return _never_started(run, failure.message, delay)
+
+
+def _never_started(run: RunView, why: str, delay: float) -> Verdict:
+    if not run.claimable:
+        return _accept(run, StateType.CANCELLED, StateName.CANCELLED, "Its deployment or work pool was deleted.")
+    if run.unstarted_claims >= MAX_UNSTARTED_CLAIMS:
+        message = f"Claimed {run.unstarted_claims} times and never started; the last time: {why}"
+        return _accept(run, StateType.CRASHED, StateName.CRASHED, message)
+    waiting = NewState(StateType.SCHEDULED, StateName.SCHEDULED, f"It did not start: {why}")
+    return Delay(None, waiting, delay, run.attempt, run.retries_used, run.unstarted_claims)
+
+
+# --- people
+
+
+def _person_cancels(run: RunView, asked: PersonCancels) -> Verdict:
+    if run.state in (StateType.CANCELLING, StateType.CANCELLED):
+        return _unchanged(run)
+    if run.state.is_terminal:
+        return Reject("run_ended", f"the run has ended already: it is {run.name}")
+    if run.is_subflow:
+        return Reject("is_subflow", "a subflow run ends with the run that called it: cancel that one")
+    if run.state is StateType.RUNNING or (run.by_hand and run.leased):
+        return _accept(run, StateType.CANCELLING, StateName.CANCELLING, asked.message)
+    return _accept(run, StateType.CANCELLED, StateName.CANCELLED, asked.message)
+
+
+def _person_retries(run: RunView) -> Verdict:
+    if not run.state.is_terminal:
+        return Reject("run_active", f"the run has not ended: it is {run.name}; only ended runs can be retried")
+    if run.is_subflow:
+        return Reject("is_subflow", "a subflow run cannot be retried alone: retry the run that called it")
+    if run.by_hand:
+        return Reject("no_deployment", "a run by hand has no deployment to run it again: start its script again")
+    if not run.claimable:
+        return Reject("no_deployment", "its deployment or work pool was deleted: deploy the flow and run that")
+    waiting = NewState(StateType.SCHEDULED, StateName.AWAITING_RETRY, "Retried by request.")
+    return Delay(None, waiting, 0.0, run.attempt, 0)
+
+
+# --- the clockwork
+
+
+def _lease_ended(run: RunView) -> Verdict:
+    if not run.leased:
+        return Reject("not_leased", f"nobody holds the run: it is {run.name}")
+    if run.state is StateType.CANCELLING:
+        message = "Its executor fell silent while it was being cancelled."
+        return _accept(run, StateType.CANCELLED, StateName.CANCELLED, message)
+    if run.state is StateType.PENDING and not run.by_hand:
+        return _never_started(run, "its agent fell silent, or took too long", 0.0)
+    if run.state is StateType.SCHEDULED and not run.by_hand:
+        return _never_started(replace(run, unstarted_claims=0), "its supervisor fell silent before the retry", 0.0)
+    crash = NewState(StateType.CRASHED, StateName.CRASHED, "Its executor fell silent: the lease ended.")
+    return _attempt_ended(run, crash, provisional=True)
+
+
+def _overdue(run: RunView, now: datetime) -> Verdict:
+    waits = run.state is StateType.SCHEDULED and not run.leased and run.claimable
+    if not waits or run.name == StateName.LATE or run.due + LATE_AFTER > now:
+        return Reject("not_late", f"the run is {run.name}, due at {run.due.isoformat()}")
+    return _accept(run, StateType.SCHEDULED, StateName.LATE, "Nobody has claimed it yet.")

@@ -1,0 +1,65 @@
+"""The runs of a deployment that nobody has claimed yet: they follow when their deployment changes."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, select, update
+
+from alisio.contract.states import StateType
+from alisio_server.database.tables import deployment, flow_run, schedule
+from alisio_server.services import Transaction
+
+
+def _unclaimed(deployment_id: UUID) -> ColumnElement[bool]:
+    return and_(
+        flow_run.c.deployment_id == deployment_id,
+        flow_run.c.state_type == StateType.SCHEDULED,
+        flow_run.c.attempt == 0,
+    )
+
+
+def remove_unclaimed(tx: Transaction, deployment_id: UUID, slugs: list[str]) -> None:
+    """Remove the runs that schedules made and nobody has claimed yet.
+
+    Args:
+        tx: The transaction.
+        deployment_id: The deployment.
+        slugs: The schedules.
+    """
+    of_schedules = flow_run.c.schedule_slug.in_(slugs)
+    tx.connection.execute(delete(flow_run).where(_unclaimed(deployment_id), of_schedules))
+
+
+def refresh_unclaimed(tx: Transaction, deployment_id: UUID) -> None:
+    """Make the unclaimed runs of a deployment like what it is now.
+
+    Those that schedules made take its parameters; all of them wait in its work queue, which is woken for those
+    that came from another one.
+
+    Args:
+        tx: The transaction.
+        deployment_id: The deployment.
+    """
+    home = tx.connection.execute(select(deployment).where(deployment.c.id == deployment_id)).one()
+    now = tx.now()
+    of_home = select(schedule.c.slug, schedule.c.parameters).where(schedule.c.deployment_id == deployment_id)
+    for row in tx.connection.execute(of_home).all():
+        values = {
+            "parameters": {**home.parameters, **row.parameters},
+            "tags": home.tags,
+            "flow_version": home.version,
+            "retries": home.retries,
+            "retry_delays": home.retry_delays,
+            "updated": now,
+        }
+        mine = and_(_unclaimed(deployment_id), flow_run.c.schedule_slug == row.slug)
+        tx.connection.execute(update(flow_run).where(mine).values(values))
+    elsewhere = flow_run.c.work_queue_id.is_distinct_from(home.work_queue_id)
+    moved = (
+        update(flow_run)
+        .where(_unclaimed(deployment_id), elsewhere)
+        .values(work_queue_id=home.work_queue_id, wake_at=now, updated=now)
+        .returning(flow_run.c.id)
+    )
+    tx.woken.update(tx.connection.execute(moved).scalars())

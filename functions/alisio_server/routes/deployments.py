@@ -1,0 +1,101 @@
+"""Deployments, their schedules, and the runs that are asked of them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from aws_lambda_powertools.event_handler import Response
+
+from alisio.contract.base import Page
+from alisio.contract.deployments import Deployment, DeploymentQuery, DeploymentSpec, SchedulePatch
+from alisio.contract.runs import FlowRun, FlowRunCreate
+from alisio_server.database.queries import deployments as queries
+from alisio_server.database.queries.flow_runs import get_flow_run
+from alisio_server.orchestration import deployments, flow_runs
+from alisio_server.routes.support import PathName, Resource, no_content
+
+resource = Resource("Deployments")
+_ONE = "/api/deployments/<deployment_id>"
+
+
+def _read(deployment_id: UUID) -> Deployment:
+    with resource.services.database.read() as connection:
+        return queries.get_deployment(connection, deployment_id)
+
+
+@resource.route("POST", "/api/deployments", errors=(404, 409))
+def apply_deployment(spec: DeploymentSpec) -> Deployment:
+    """Create a deployment, or make the one of the same name like this."""
+    with resource.services.transaction() as tx:
+        deployment_id = deployments.apply_deployment(tx, spec)
+    return _read(deployment_id)
+
+
+@resource.route("POST", "/api/deployments/filter")
+def filter_deployments(query: DeploymentQuery) -> Page[Deployment]:
+    """List deployments by flow and name."""
+    with resource.services.database.read() as connection:
+        return queries.filter_deployments(connection, query)
+
+
+@resource.route("GET", "/api/deployments/name/<flow_name>/<name>", errors=(404,))
+def get_deployment_by_name(flow_name: PathName, name: PathName) -> Deployment:
+    """Read the deployment of a name."""
+    with resource.services.database.read() as connection:
+        return queries.get_deployment_by_name(connection, flow_name, name)
+
+
+@resource.route("GET", _ONE, errors=(404,))
+def get_deployment(deployment_id: UUID) -> Deployment:
+    """Read a deployment."""
+    return _read(deployment_id)
+
+
+@resource.route("DELETE", _ONE, status=204, errors=(404, 409))
+def delete_deployment(deployment_id: UUID) -> Response[None]:
+    """Delete a deployment; its runs stay, and those not yet claimed are cancelled."""
+    with resource.services.transaction() as tx:
+        deployments.delete_deployment(tx, deployment_id)
+    return no_content()
+
+
+@resource.route("POST", f"{_ONE}/pause", errors=(404,))
+def pause_deployment(deployment_id: UUID) -> Deployment:
+    """Stop a deployment's schedules."""
+    with resource.services.transaction() as tx:
+        deployments.pause_deployment(tx, deployment_id)
+    return _read(deployment_id)
+
+
+@resource.route("POST", f"{_ONE}/resume", errors=(404,))
+def resume_deployment(deployment_id: UUID) -> Deployment:
+    """Let a deployment's schedules go on."""
+    with resource.services.transaction() as tx:
+        deployments.resume_deployment(tx, deployment_id)
+    return _read(deployment_id)
+
+
+@resource.route("PATCH", f"{_ONE}/schedules/<slug>", errors=(404, 409))
+def patch_schedule(deployment_id: UUID, slug: PathName, patch: SchedulePatch) -> Deployment:
+    """Pause or resume one schedule."""
+    with resource.services.transaction() as tx:
+        deployments.patch_schedule(tx, deployment_id, slug, patch)
+    return _read(deployment_id)
+
+
+@resource.route(
+    "POST",
+    f"{_ONE}/runs",
+    status=201,
+    also={200: "The idempotency key was used before: this is the run it made."},
+    errors=(404, 409),
+)
+def create_run(deployment_id: UUID, run: FlowRunCreate) -> Response[FlowRun]:
+    """Ask for a run of a deployment."""
+    services = resource.services
+    with services.transaction() as tx:
+        replayed = flow_runs.find_by_key(tx, deployment_id, run.idempotency_key) is not None
+        run_id = flow_runs.create_run(tx, deployment_id, run)
+    with services.database.read() as connection:
+        body = get_flow_run(connection, run_id)
+    return Response(status_code=200 if replayed else 201, content_type="application/json", body=body)

@@ -1,0 +1,101 @@
+"""The one map from exceptions to answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoSuchRouteError
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestUnsupportedContentType,
+    RequestValidationError,
+)
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+
+from alisio.contract.base import ErrorBody
+from alisio_server.errors import (
+    AlisioServerError,
+    BadRequestError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    TooLargeError,
+)
+
+logger = logging.getLogger("alisio.server")
+
+_STATUSES: dict[type[AlisioServerError], int] = {
+    BadRequestError: 400,
+    NotFoundError: 404,
+    ConflictError: 409,
+    TooLargeError: 413,
+    InvalidInputError: 422,
+}
+_WHERE = {"body", "path", "query", "header"}
+
+
+def answer_failure(error: Exception) -> Response[str]:
+    """Turn whatever a route raised into an answer whose body is an `ErrorBody`.
+
+    What nobody foresaw becomes a 500 that gives nothing away; its traceback is logged.
+    """
+    status, body = _read(error)
+    if status >= 500:
+        logger.error("%s: %s", body.code, body.message, exc_info=error if status == 500 else None)
+    return Response(status_code=status, content_type="application/json", body=body.model_dump_json())
+
+
+def _read(error: Exception) -> tuple[int, ErrorBody]:
+    if isinstance(error, AlisioServerError):
+        status = _STATUSES.get(type(error), 500)
+        return status, ErrorBody(code=error.code, message=error.message, field=error.field)
+    if isinstance(error, RequestValidationError) and not _is_ours(error.errors()):
+        return 422, _invalid(error.errors())
+    if isinstance(error, RequestUnsupportedContentType):
+        message = "send the body as JSON, with `Content-Type: application/json`"
+        return 415, ErrorBody(code="unsupported_content_type", message=message, field="content-type")
+    if isinstance(error, NoSuchRouteError):
+        message = "there is no such path and method here: see /docs"
+        return 404, ErrorBody(code="route_not_found", message=message)
+    return _read_dependency(error)
+
+
+def _read_dependency(error: Exception) -> tuple[int, ErrorBody]:
+    if isinstance(error, OverflowError | DataError):
+        message = "a number is too large, or a text cannot be stored"
+        return 422, ErrorBody(code="invalid_input", message=message)
+    if isinstance(error, IntegrityError):
+        message = "something else changed it at the same moment: try again"
+        return 409, ErrorBody(code="conflict", message=message)
+    if isinstance(error, OperationalError):
+        message = f"the database cannot be used: {_first_line(error.orig)}"
+        return 503, ErrorBody(code="database_unavailable", message=message)
+    if isinstance(error, OSError):
+        message = f"the object store cannot be used: {error.strerror or error}"
+        return 507, ErrorBody(code="storage_unavailable", message=message)
+    return 500, ErrorBody(code="server_error", message="the server failed: its log says more")
+
+
+def _is_ours(errors: Sequence[Any]) -> bool:
+    # Powertools raises the same class when an answer of ours does not fit its own model.
+    return any(error["loc"][:1] == ("response",) for error in errors)
+
+
+def _invalid(errors: Sequence[Any]) -> ErrorBody:
+    first = errors[0]
+    path = [str(part) for part in first["loc"]]
+    if path and path[0] in _WHERE:
+        path = path[1:]
+    field = ".".join(path) or None
+    said = first["msg"].removeprefix("Value error, ")
+    message = f"{field}: {said}" if field else f"the body: {said}"
+    if len(errors) > 1:
+        message += f" (and {len(errors) - 1} more)"
+    return ErrorBody(code="invalid_input", message=message, field=field)
+
+
+def _first_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else "no reason was given"

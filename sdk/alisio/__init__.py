@@ -1,0 +1,64 @@
+"""Alisio: workflow orchestration with no server to keep.
+
+    from alisio import flow, task
+
+Every public name is imported when it is first used, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alisio import runtime
+    from alisio.annotations import allow_failure, unmapped
+    from alisio.context import tags
+    from alisio.flows import Flow, flow
+    from alisio.logging import get_run_logger
+    from alisio.states import State
+    from alisio.tasks import Task, task
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Flow",
+    "State",
+    "Task",
+    "__version__",
+    "allow_failure",
+    "flow",
+    "get_run_logger",
+    "runtime",
+    "tags",
+    "task",
+    "unmapped",
+]
+
+_HOMES = {
+    "Flow": "alisio.flows",
+    "State": "alisio.states",
+    "Task": "alisio.tasks",
+    "allow_failure": "alisio.annotations",
+    "flow": "alisio.flows",
+    "get_run_logger": "alisio.logging",
+    "tags": "alisio.context",
+    "task": "alisio.tasks",
+    "unmapped": "alisio.annotations",
+}
+"""Where each public name is defined."""
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "runtime":
+        return import_module("alisio.runtime")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'alisio' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,65 @@
+"""`alisio config`: the settings that hold, and those of the active profile."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from alisio.cli.errors import CommandError
+from alisio.cli.options import Output, OutputOption, example
+
+app = typer.Typer(name="config", help="Look at settings, and keep them in the active profile.", no_args_is_help=True)
+
+
+@app.command("set", epilog=example("alisio config set ALISIO_API_URL=http://127.0.0.1:4200/api"))
+def set_values(
+    pairs: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="Settings and their values.")],
+) -> None:
+    """Keep settings in the active profile."""
+    from alisio.settings import set_profile_values
+
+    values = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise CommandError(f"{pair!r} must be NAME=VALUE, such as ALISIO_LOGGING_LEVEL=DEBUG")
+        values[name.strip()] = value.strip()
+    profile = set_profile_values(values)
+    typer.echo(f"set {', '.join(values)} in profile {profile}")
+
+
+@app.command("unset", epilog=example("alisio config unset ALISIO_API_URL"))
+def unset_values(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Settings to take out.")],
+) -> None:
+    """Take settings out of the active profile."""
+    from alisio.settings import unset_profile_values
+
+    profile = unset_profile_values(names)
+    typer.echo(f"unset {', '.join(names)} in profile {profile}")
+
+
+@app.command("view", epilog=example("alisio config view", "alisio config view --output json"))
+def view(output: OutputOption = Output.TABLE) -> None:
+    """Show every setting, its value, and where the value comes from."""
+    from alisio.cli.rendering import show_json, show_table
+    from alisio.settings import read_values
+
+    values = list(read_values().values())
+    rows = [(value.setting.name, _without_password(value.value), value.source, value.setting.doc) for value in values]
+    if output is Output.JSON:
+        show_json([{"name": name, "value": text, "source": source} for name, text, source, _ in rows])
+    else:
+        show_table(("name", "value", "source", "meaning"), rows)
+
+
+def _without_password(value: str | None) -> str | None:
+    if value is None or "://" not in value:
+        return value
+    try:
+        password = urlsplit(value).password
+    except ValueError:
+        return value
+    return value.replace(f":{password}@", ":***@", 1) if password else value

@@ -1,0 +1,137 @@
+"""`alisio deployment`: look at deployments, run them, pause and delete them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from alisio.cli.options import (
+    DeploymentArgument,
+    JobVariableOption,
+    Output,
+    OutputOption,
+    ParamOption,
+    ParamsOption,
+    TagOption,
+    example,
+    read_due,
+    read_pairs,
+    read_parameters,
+)
+
+app = typer.Typer(name="deployment", help="Look at deployments, run and pause them.", no_args_is_help=True)
+
+
+@app.command("ls", epilog=example("alisio deployment ls", "alisio deployment ls --output json"))
+def list_deployments(
+    flow: Annotated[str | None, typer.Option(help="Only deployments of this flow.")] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List deployments by name."""
+    from alisio.cli.rendering import show_rows
+    from alisio.cli.session import read_pages, session
+    from alisio.contract.deployments import DeploymentFilter, DeploymentQuery
+
+    which = DeploymentFilter(flow_names=None if flow is None else [flow])
+    with session() as client:
+        found = read_pages(
+            lambda limit, cursor: client.filter_deployments(DeploymentQuery(filter=which, limit=limit, cursor=cursor)),
+            10_000,
+        )
+    rows = [
+        (
+            f"{item.flow_name}/{item.name}",
+            f"{item.work_pool_name or '-'}/{item.work_queue_name or '-'}",
+            len([schedule for schedule in item.schedules if schedule.active]),
+            "paused" if item.paused else "active",
+            ", ".join(item.tags),
+        )
+        for item in found
+    ]
+    show_rows(found, ("name", "pool/queue", "schedules", "status", "tags"), rows, output)
+
+
+@app.command("inspect", epilog=example("alisio deployment inspect weather/hourly"))
+def inspect(address: DeploymentArgument, output: OutputOption = Output.TABLE) -> None:
+    """Show a deployment whole, with its schedules."""
+    from alisio.cli.rendering import show_model
+    from alisio.cli.session import find_deployment, session
+
+    with session() as client:
+        show_model(find_deployment(client, address), output)
+
+
+@app.command(
+    "run",
+    epilog=example(
+        "alisio deployment run weather/hourly --param city=Seattle --watch",
+        "alisio deployment run weather/hourly --in 10m --tag rerun",
+    ),
+)
+def run(
+    address: DeploymentArgument,
+    param: ParamOption = None,
+    params: ParamsOption = None,
+    name: Annotated[str | None, typer.Option(help="The run's name.")] = None,
+    tag: TagOption = None,
+    in_: Annotated[str | None, typer.Option("--in", help="Start after a while: 30s, 10m, 2h, 1d.")] = None,
+    at: Annotated[str | None, typer.Option(help="Start at a time in ISO 8601; local without an offset.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="The same key gives back the first run.")] = None,
+    job_variable: JobVariableOption = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow states and logs to the end.")] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Run a deployment. With `--watch` it exits with 0 if the run completes, else with 1."""
+    from alisio.cli.rendering import show_model
+    from alisio.cli.session import find_deployment, session
+    from alisio.cli.watching import watch_run
+    from alisio.contract.runs import FlowRunCreate
+
+    request = FlowRunCreate(
+        parameters=read_parameters(param, params),
+        name=name,
+        tags=tag or [],
+        job_variables=read_pairs(job_variable, "--job-variable"),
+        due=read_due(in_, at),
+        idempotency_key=idempotency_key,
+    )
+    with session() as client:
+        created = client.create_run(find_deployment(client, address).id, request)
+        if output is Output.JSON:
+            show_model(created, output)
+        else:
+            typer.echo(f"created flow run {created.name} with id {created.id}")
+        if watch:
+            raise typer.Exit(watch_run(client, created.id))
+
+
+@app.command("pause", epilog=example("alisio deployment pause weather/hourly"))
+def pause(address: DeploymentArgument) -> None:
+    """Let the schedules of a deployment make no runs."""
+    from alisio.cli.session import find_deployment, session
+
+    with session() as client:
+        client.pause_deployment(find_deployment(client, address).id)
+    typer.echo(f"paused deployment {address}")
+
+
+@app.command("resume", epilog=example("alisio deployment resume weather/hourly"))
+def resume(address: DeploymentArgument) -> None:
+    """Let the schedules of a deployment make runs again."""
+    from alisio.cli.session import find_deployment, session
+
+    with session() as client:
+        client.resume_deployment(find_deployment(client, address).id)
+    typer.echo(f"resumed deployment {address}")
+
+
+@app.command("delete", epilog=example("alisio deployment delete weather/hourly"))
+def delete(address: DeploymentArgument) -> None:
+    """Delete a deployment with its schedules. Its runs that have started stay."""
+    from alisio.cli.session import find_deployment, session
+
+    with session() as client:
+        found = find_deployment(client, address)
+        client.delete_deployment(found.id)
+    typer.echo(f"deleted deployment {address}")

@@ -1,0 +1,144 @@
+"""`alisio flow-run`: look at runs, follow them, cancel, retry and delete them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from alisio.cli.errors import CommandError
+from alisio.cli.options import FlowRunArgument, Output, OutputOption, example
+
+app = typer.Typer(name="flow-run", help="Look at flow runs, follow, cancel and retry them.", no_args_is_help=True)
+
+
+@app.command("ls", epilog=example("alisio flow-run ls --state FAILED --limit 5", "alisio flow-run ls --output json"))
+def list_runs(
+    state: Annotated[
+        list[str] | None, typer.Option(help="A state's type or name, such as FAILED or Late. Repeatable.")
+    ] = None,
+    flow: Annotated[str | None, typer.Option(help="Only runs of this flow.")] = None,
+    deployment: Annotated[str | None, typer.Option(metavar="FLOW/DEPLOYMENT", help="Only its runs.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest first.")] = 20,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List flow runs, the newest first."""
+    from alisio.cli.rendering import coloured, elapsed, local_time, show_rows
+    from alisio.cli.session import find_deployment, read_pages, session
+    from alisio.contract.runs import FlowRunFilter, FlowRunQuery
+
+    narrowed: dict[str, Any] = _states(state or [])
+    if flow is not None:
+        narrowed["flow_names"] = [flow]
+    with session() as client:
+        if deployment is not None:
+            narrowed["deployment_ids"] = [find_deployment(client, deployment).id]
+        which = FlowRunFilter(**narrowed)
+        runs = read_pages(
+            lambda size, cursor: client.filter_flow_runs(FlowRunQuery(filter=which, limit=size, cursor=cursor)), limit
+        )
+    rows = [
+        (run.id, run.flow_name, run.name, coloured(run.state), local_time(run.due), elapsed(run.started, run.ended))
+        for run in runs
+    ]
+    show_rows(runs, ("id", "flow", "name", "state", "due", "took"), rows, output)
+
+
+@app.command("inspect", epilog=example("alisio flow-run inspect 01900000-0000-7000-8000-000000000000"))
+def inspect(flow_run_id: FlowRunArgument, output: OutputOption = Output.TABLE) -> None:
+    """Show a flow run whole; the table also shows the states it went through."""
+    from alisio.cli.rendering import show_facts, show_model
+    from alisio.cli.session import session
+    from alisio.cli.watching import state_text
+
+    with session() as client:
+        run = client.read_flow_run(flow_run_id)
+        states = client.read_flow_run_states(flow_run_id)
+    if output is Output.JSON:
+        show_model(run, output)
+        return
+    show_facts(run.model_dump(mode="json") | {"state": run.state.name}, output)
+    for record in states:
+        typer.echo(state_text(record))
+
+
+@app.command("logs", epilog=example("alisio flow-run logs 01900000-0000-7000-8000-000000000000 --follow"))
+def logs(
+    flow_run_id: FlowRunArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run ends.")] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show the log lines of a flow run. As JSON, `--follow` writes one object a line."""
+    from alisio.cli.rendering import show_json
+    from alisio.cli.session import session
+    from alisio.cli.watching import follow_logs, log_text, read_all_logs
+
+    with session() as client:
+        if follow:
+            as_json = output is Output.JSON
+            follow_logs(client, flow_run_id, lambda line: line.model_dump_json() if as_json else log_text(line))
+            return
+        client.read_flow_run(flow_run_id)
+        lines = read_all_logs(client, flow_run_id)
+    if output is Output.JSON:
+        show_json([line.model_dump(mode="json") for line in lines])
+    else:
+        for line in lines:
+            typer.echo(log_text(line))
+
+
+@app.command("watch", epilog=example("alisio flow-run watch 01900000-0000-7000-8000-000000000000"))
+def watch(flow_run_id: FlowRunArgument) -> None:
+    """Show a flow run's states and logs as they come. Exits with 0 if it completes, else with 1."""
+    from alisio.cli.session import session
+    from alisio.cli.watching import watch_run
+
+    with session() as client:
+        raise typer.Exit(watch_run(client, flow_run_id))
+
+
+@app.command("cancel", epilog=example("alisio flow-run cancel 01900000-0000-7000-8000-000000000000"))
+def cancel(flow_run_id: FlowRunArgument) -> None:
+    """Ask a flow run to stop."""
+    from alisio.cli.session import session
+
+    with session() as client:
+        run = client.cancel_flow_run(flow_run_id)
+    typer.echo(f"flow run {run.name} is {run.state.name}")
+
+
+@app.command("retry", epilog=example("alisio flow-run retry 01900000-0000-7000-8000-000000000000"))
+def retry(flow_run_id: FlowRunArgument) -> None:
+    """Schedule an ended flow run of a deployment again, as its next attempt."""
+    from alisio.cli.session import session
+
+    with session() as client:
+        run = client.retry_flow_run(flow_run_id)
+    typer.echo(f"flow run {run.name} is {run.state.name}")
+
+
+@app.command("delete", epilog=example("alisio flow-run delete 01900000-0000-7000-8000-000000000000"))
+def delete(flow_run_id: FlowRunArgument) -> None:
+    """Delete a flow run with its task runs and logs."""
+    from alisio.cli.session import session
+
+    with session() as client:
+        client.delete_flow_run(flow_run_id)
+    typer.echo(f"deleted flow run {flow_run_id}")
+
+
+def _states(wanted: list[str]) -> dict[str, Any]:
+    from alisio.cli.session import near
+    from alisio.contract.states import StateName, StateType
+
+    if not wanted:
+        return {}
+    types = {type_.value: type_ for type_ in StateType}
+    names = {value.lower(): value for key, value in vars(StateName).items() if key.isupper()}
+    if all(text.upper() in types for text in wanted):
+        return {"state_types": [types[text.upper()] for text in wanted]}
+    for text in wanted:
+        if text.lower() not in names:
+            known = [*types, *names.values()]
+            raise CommandError(f"--state {text!r} is unknown; {near(text, known, 'one of: ' + ', '.join(known))}")
+    return {"state_names": [names[text.lower()] for text in wanted]}

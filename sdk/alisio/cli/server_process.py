@@ -1,0 +1,160 @@
+"""The process of a server on this machine: starting it here or in the background, and stopping it."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from alisio.cli.errors import CommandError
+from alisio.client.discovery import (
+    ServerRecord,
+    answers,
+    is_alive,
+    process_exists,
+    read_record,
+    record_path,
+    remove_record,
+    write_record,
+)
+from alisio.settings import Settings
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 30.0
+_LOOK_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class ServerPlace:
+    """Where a server is to listen. Port 0 takes a free one."""
+
+    host: str
+    port: int
+
+
+def run_here(settings: Settings, place: ServerPlace, say: Callable[[str], None]) -> None:
+    """Run a server in this process until it is told to stop.
+
+    Args:
+        settings: Where its database and files lie.
+        place: Where to listen.
+        say: Shows a line to the user.
+
+    Raises:
+        AlisioError: The place is not a loopback address or is in use, a server runs already, or the database or the
+            disk cannot be used.
+    """
+    from alisio.client.embedded import serve
+
+    _refuse_outside(place.host)
+    refuse_while_running(settings, "stop it with `alisio server stop`")
+    _make_home(settings.home)
+
+    def on_ready(url: str) -> None:
+        write_record(settings, url)
+        say(f"Alisio's API is at {url} (stop it with ctrl+c or `alisio server stop`)")
+
+    try:
+        serve(settings, host=place.host, port=place.port, on_ready=on_ready)
+    finally:
+        remove_record(settings.home)
+
+
+def run_in_background(settings: Settings, place: ServerPlace) -> tuple[ServerRecord, Path]:
+    """Run a server in a process of its own, and wait until it answers.
+
+    Returns:
+        The server's record, and the file that its output goes to.
+
+    Raises:
+        AlisioError: It did not start; the text is what it said.
+    """
+    _refuse_outside(place.host)
+    refuse_while_running(settings, "stop it with `alisio server stop`")
+    _make_home(settings.home)
+    log_file = settings.home / "server.log"
+    command = [sys.executable, "-m", "alisio.cli", "server", "start", "--host", place.host, "--port", str(place.port)]
+    with log_file.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        record = read_record(settings.home)
+        if record is not None and record.pid == process.pid and answers(record.url):
+            return record, log_file
+        if process.poll() is not None:
+            raise CommandError(_last_line(log_file))
+        time.sleep(_LOOK_SECONDS)
+    process.terminate()
+    raise CommandError(f"the server did not answer within {_START_SECONDS:.0f} s; see {log_file}")
+
+
+def stop_server(settings: Settings) -> int | None:
+    """Stop the server of a home, and wait until its process has ended.
+
+    Returns:
+        The process that was stopped; None where none ran.
+
+    Raises:
+        CommandError: What the record names does not answer, may not be stopped, or does not end.
+    """
+    record = read_record(settings.home)
+    if record is None or not process_exists(record.pid):
+        return None
+    if not answers(record.url):
+        raise CommandError(
+            f"process {record.pid}, which {record_path(settings.home)} names, does not answer at {record.url}; "
+            f"if it is the server, end it with `kill {record.pid}`, else remove the file"
+        )
+    try:
+        os.kill(record.pid, signal.SIGTERM)
+    except PermissionError as error:
+        raise CommandError(f"process {record.pid} belongs to another user; stop the server as that user") from error
+    deadline = time.monotonic() + _STOP_SECONDS
+    while process_exists(record.pid):
+        if time.monotonic() > deadline:
+            raise CommandError(f"process {record.pid} still runs after {_STOP_SECONDS:.0f} s; see its log")
+        time.sleep(_LOOK_SECONDS)
+    return record.pid
+
+
+def refuse_while_running(settings: Settings, advice: str) -> None:
+    """Refuse to go on where a server of this home lives.
+
+    Raises:
+        CommandError: One does.
+    """
+    record = read_record(settings.home)
+    if record is not None and is_alive(record):
+        raise CommandError(f"a server runs already at {record.url} as process {record.pid}; {advice}")
+
+
+def _refuse_outside(host: str) -> None:
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise CommandError(
+            f"the server does not listen on {host}: it has no API keys yet, so whoever reaches the port could run "
+            "code on this machine; use 127.0.0.1"
+        )
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"cannot make the folder {home}: {error.strerror}; set ALISIO_HOME to another") from error
+
+
+def _last_line(log_file: Path) -> str:
+    lines = log_file.read_text(errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("error: ") if lines else f"the server ended at once; see {log_file}"

@@ -1,0 +1,83 @@
+"""Calls about flow runs, task runs, logs, and the reports that tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any
+from uuid import UUID
+
+from alisio.client.calls.base import Call, path_of
+from alisio.contract.base import Count, Page
+from alisio.contract.reports import ReportAnswer
+from alisio.contract.runs import (
+    FlowRun,
+    FlowRunFilter,
+    FlowRunQuery,
+    LogQuery,
+    LogRecord,
+    StateRecord,
+    TaskRun,
+    TaskRunQuery,
+)
+from alisio.contract.work_pools import StartFailure
+
+
+def filter_flow_runs(query: FlowRunQuery) -> Call[Page[FlowRun]]:
+    """List flow runs."""
+    return Call("POST", "/flow-runs/filter", Page[FlowRun], query)
+
+
+def count_flow_runs(which: FlowRunFilter) -> Call[Count]:
+    """Count flow runs."""
+    return Call("POST", "/flow-runs/count", Count, which)
+
+
+def read_flow_run(flow_run_id: UUID) -> Call[FlowRun]:
+    """Read a flow run."""
+    return Call("GET", path_of("flow-runs", flow_run_id), FlowRun)
+
+
+def read_flow_run_states(flow_run_id: UUID) -> Call[list[StateRecord]]:
+    """Read the history of a flow run, oldest first."""
+    return Call("GET", path_of("flow-runs", flow_run_id, "states"), list[StateRecord])
+
+
+def cancel_flow_run(flow_run_id: UUID) -> Call[FlowRun]:
+    """Ask a flow run to stop."""
+    return Call("POST", path_of("flow-runs", flow_run_id, "cancel"), FlowRun)
+
+
+def retry_flow_run(flow_run_id: UUID) -> Call[FlowRun]:
+    """Schedule an ended flow run again. Sent once: a second one would meet a run that has not ended."""
+    return Call("POST", path_of("flow-runs", flow_run_id, "retry"), FlowRun, repeatable=False)
+
+
+def delete_flow_run(flow_run_id: UUID) -> Call[None]:
+    """Delete a flow run with its task runs and logs."""
+    return Call("DELETE", path_of("flow-runs", flow_run_id), NoneType)
+
+
+def send_report(flow_run_id: UUID, report: Mapping[str, Any]) -> Call[ReportAnswer]:
+    """Send a report: a `Report` as JSON data."""
+    return Call("POST", path_of("flow-runs", flow_run_id, "reports"), ReportAnswer, report)
+
+
+def fail_start(flow_run_id: UUID, failure: StartFailure) -> Call[None]:
+    """Tell that a claimed run could not be started."""
+    return Call("POST", path_of("flow-runs", flow_run_id, "start-failures"), NoneType, failure)
+
+
+def filter_task_runs(query: TaskRunQuery) -> Call[Page[TaskRun]]:
+    """List task runs."""
+    return Call("POST", "/task-runs/filter", Page[TaskRun], query)
+
+
+def read_task_run(task_run_id: UUID) -> Call[TaskRun]:
+    """Read a task run."""
+    return Call("GET", path_of("task-runs", task_run_id), TaskRun)
+
+
+def filter_logs(query: LogQuery) -> Call[Page[LogRecord]]:
+    """List log lines."""
+    return Call("POST", "/logs/filter", Page[LogRecord], query)

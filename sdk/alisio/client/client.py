@@ -1,0 +1,110 @@
+"""The synchronous client, and finding the server to talk to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+from uuid import UUID
+
+from alisio.client.calls import deployments
+from alisio.client.calls.base import Call, read_answer
+from alisio.client.discovery import find_server
+from alisio.client.methods import RouteMethods
+from alisio.client.transport import Transport
+from alisio.contract.deployments import BundleAnnounce, BundleAnswer
+from alisio.contract.reports import ReportAnswer
+from alisio.settings import Settings, current_settings
+
+AnswerT = TypeVar("AnswerT")
+
+
+def open_client(settings: Settings | None = None) -> Client:
+    """Open a client to the server that the settings name.
+
+    That is `ALISIO_API_URL`; else a server that runs on this machine on the same database; else the database
+    itself, worked on inside this process.
+
+    Args:
+        settings: In place of those that hold now.
+
+    Returns:
+        The client: use it in a `with` block, or close it.
+
+    Raises:
+        SettingsError: A setting cannot be used.
+        ApiUnreachableError: The database cannot be used.
+    """
+    chosen = settings or current_settings()
+    url = find_server(chosen)
+    if url is not None:
+        return Client.over_http(url)
+    from alisio.client.embedded import EmbeddedTransport
+
+    return Client(EmbeddedTransport(chosen))
+
+
+class Client(RouteMethods):
+    """The API as methods; safe to use from several threads."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @classmethod
+    def over_http(cls, api_url: str) -> Client:
+        """Make a client to an address, such as `http://127.0.0.1:4200/api`."""
+        from alisio.client.http import HttpTransport
+
+        return cls(HttpTransport(api_url.rstrip("/")))
+
+    @property
+    def api_url(self) -> str | None:
+        """The server's address; None where it works on the database in this process."""
+        return self._transport.api_url
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _send(self, call: Call[AnswerT]) -> AnswerT:
+        return read_answer(call, self._transport.send(call))
+
+    def tick_if_embedded(self) -> None:
+        """Where no server does ticks, do one now, so that what is read is up to date."""
+        self._transport.tick()
+
+    def send_report(self, flow_run_id: UUID, report: Mapping[str, Any]) -> ReportAnswer:
+        """Send a report: a `Report` of the contract as JSON data."""
+        return self._transport.send_report(flow_run_id, report)
+
+    def upload_bundle(self, bundle: Path | bytes) -> BundleAnswer:
+        """Send a bundle, unless the server has it already.
+
+        Args:
+            bundle: The archive, or the file it is in.
+
+        Returns:
+            What the server knows of it, with its sha256.
+        """
+        content = bundle if isinstance(bundle, bytes) else bundle.read_bytes()
+        announce = BundleAnnounce(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+        answer = self._send(deployments.announce_bundle(announce))
+        if answer.upload is None:
+            return answer
+        if answer.upload.url.startswith("/"):
+            self._send(deployments.upload_bundle(answer.upload, content))
+        else:
+            from alisio.client.http import send_elsewhere
+
+            send_elsewhere(answer.upload, content)
+        return answer

@@ -1,0 +1,145 @@
+"""Finding the server: the address of the settings, else a live server on this machine's database, else none.
+
+A server that runs on this machine says so in `<home>/server.json`. Standard library only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from alisio.settings import Settings
+
+_HEALTH_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class ServerRecord:
+    """What a server says of itself in `<home>/server.json`.
+
+    Attributes:
+        pid: Its process.
+        url: Its API's address, which ends in `/api`.
+        database_url: Which database it works on, without the password.
+        started: When it began to listen, ISO 8601 in UTC.
+    """
+
+    pid: int
+    url: str
+    database_url: str
+    started: str
+
+
+def find_server(settings: Settings) -> str | None:
+    """Find the API to talk to.
+
+    Args:
+        settings: The settings that hold.
+
+    Returns:
+        The API's address, or None: work on the database in this process.
+    """
+    if settings.api_url is not None:
+        return settings.api_url
+    record = read_record(settings.home)
+    if record is None or record.database_url != public_address(settings.api_database_connection_url):
+        return None
+    return record.url if is_alive(record) else None
+
+
+def record_path(home: Path) -> Path:
+    """Tell where a server's record lies."""
+    return home / "server.json"
+
+
+def read_record(home: Path) -> ServerRecord | None:
+    """Read the record of the server of a home; None where there is none that can be read."""
+    try:
+        content = json.loads(record_path(home).read_bytes())
+        return ServerRecord(
+            int(content["pid"]), str(content["url"]), str(content["database_url"]), str(content["started"])
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_record(settings: Settings, url: str) -> None:
+    """Say that this process is a server, whole or not at all.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    record = ServerRecord(
+        pid=os.getpid(),
+        url=url,
+        database_url=public_address(settings.api_database_connection_url),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    path = record_path(settings.home)
+    draft = path.with_name(f".{path.name}.{record.pid}")
+    try:
+        draft.write_text(json.dumps(asdict(record)))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def remove_record(home: Path) -> None:
+    """Take away this process's record; another's is left alone."""
+    record = read_record(home)
+    if record is not None and record.pid == os.getpid():
+        with suppress(OSError):
+            record_path(home).unlink()
+
+
+def is_alive(record: ServerRecord) -> bool:
+    """Tell whether the server of a record lives: its process is there and its API answers within a second."""
+    return process_exists(record.pid) and answers(record.url)
+
+
+def process_exists(pid: int) -> bool:
+    """Tell whether a process of that id runs. One that has ended but was not waited for does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+    except OSError:
+        return True
+    return after_name.split()[:1] != ["Z"]
+
+
+def answers(api_url: str) -> bool:
+    """Tell whether an API says within a second that it is healthy."""
+    address = urlsplit(api_url)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=_HEALTH_SECONDS)
+    try:
+        connection.request("GET", f"{address.path}/health")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def public_address(database_url: str) -> str:
+    """Write a database's address so that equal databases compare equal, and no password shows.
+
+    The names of drivers and the ways to write a home folder fall away.
+    """
+    scheme, _, rest = database_url.partition("://")
+    kind = scheme.partition("+")[0].replace("postgresql", "postgres")
+    if kind == "sqlite":
+        path = rest.partition("?")[0].removeprefix("/")
+        return f"sqlite:///{Path(path).expanduser().resolve()}"
+    address = urlsplit(f"{kind}://{rest}")
+    return f"{kind}://{address.hostname}:{address.port or 5432}{address.path}"

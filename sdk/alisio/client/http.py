@@ -1,0 +1,134 @@
+"""The transport to a server at an address. httpx is imported when the first one is opened."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from alisio.client.calls import runs
+from alisio.client.calls.base import Call, Reply, delay_before_retry, encode_body, read_answer
+from alisio.contract.deployments import Upload
+from alisio.contract.reports import ReportAnswer
+from alisio.exceptions import ApiError, ApiUnreachableError
+
+if TYPE_CHECKING:
+    import httpx
+
+_GZIP_OVER_BYTES = 1_000
+_CONNECT_SECONDS = 5.0
+_UPLOAD_SECONDS = 300.0
+
+
+class HttpTransport:
+    """Sends calls to `api_url` over connections that are kept alive; safe to use from several threads."""
+
+    def __init__(self, api_url: str) -> None:
+        import httpx
+
+        self.api_url: str | None = api_url
+        self._base = api_url
+        self._client = httpx.Client(headers={"Accept": "application/json"})
+
+    def send(self, call: Call[Any]) -> Reply:
+        """Send a call, again where that is safe and may help; see `Transport.send`."""
+        failures = 0
+        while True:
+            reply, retry_after, failure = self._try(call)
+            if reply is not None and reply.status < 400:
+                return reply
+            failures += 1
+            delay = delay_before_retry(call, failures, reply, retry_after)
+            if delay is not None:
+                time.sleep(delay * random.uniform(0.8, 1.2))
+            elif reply is not None:
+                return reply
+            else:
+                raise ApiUnreachableError(_unreachable(self._base, failure)) from failure
+
+    def send_report(self, flow_run_id: UUID, report: Mapping[str, Any]) -> ReportAnswer:
+        """Send a report; see `Transport.send_report`."""
+        call = runs.send_report(flow_run_id, report)
+        return read_answer(call, self.send(call))
+
+    def tick(self) -> None:
+        """Do nothing: the server has its own clock."""
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _try(self, call: Call[Any]) -> tuple[Reply | None, str | None, Exception | None]:
+        import httpx
+
+        try:
+            response = self._request(call)
+        except httpx.InvalidURL as error:
+            raise ApiUnreachableError(f"the API's address {self._base} cannot be read: {error}") from error
+        except httpx.TransportError as error:
+            return None, None, error
+        return Reply(response.status_code, response.content), response.headers.get("Retry-After"), None
+
+    def _request(self, call: Call[Any]) -> httpx.Response:
+        import httpx
+
+        content, content_type = encode_body(call.body)
+        headers = {}
+        if content_type is not None:
+            headers["Content-Type"] = content_type
+        if len(content) > _GZIP_OVER_BYTES and content_type == "application/json":
+            content = gzip.compress(content, compresslevel=5, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        return self._client.request(
+            call.method,
+            self._base + call.path,
+            params=dict(call.query),
+            content=content or None,
+            headers=headers,
+            timeout=httpx.Timeout(call.timeout_seconds, connect=_CONNECT_SECONDS),
+        )
+
+
+def send_elsewhere(upload: Upload, content: bytes) -> None:
+    """Send a bundle's bytes to an address outside the API, as the server said.
+
+    Raises:
+        ApiUnreachableError: There was no reply.
+        ApiError: The bytes were refused.
+    """
+    import httpx
+
+    try:
+        if upload.method == "POST":
+            files = {"file": ("bundle.tar.gz", content, "application/gzip")}
+            response = httpx.post(upload.url, data=upload.fields, files=files, timeout=_UPLOAD_SECONDS)
+        else:
+            response = httpx.request(upload.method, upload.url, content=content, timeout=_UPLOAD_SECONDS)
+    except httpx.TransportError as error:
+        host = urlsplit(upload.url).netloc
+        raise ApiUnreachableError(f"cannot send the bundle to {host}: {_reason(error)}") from error
+    if response.status_code >= 400:
+        host = urlsplit(upload.url).netloc
+        message = f"{host} refused the bundle with status {response.status_code}; try again"
+        raise ApiError(response.status_code, "upload_refused", message)
+
+
+def _unreachable(api_url: str, failure: Exception | None) -> str:
+    return (
+        f"cannot reach the API at {api_url}: {_reason(failure)}; is the server running? "
+        "start it with `alisio server start`, or unset ALISIO_API_URL"
+    )
+
+
+def _reason(failure: BaseException | None) -> str:
+    cause = failure
+    while cause is not None:
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+        cause = cause.__cause__ or cause.__context__
+    text = str(failure).splitlines()[0] if failure is not None and str(failure) else type(failure).__name__
+    return text.removeprefix("[Errno -2] ").removeprefix("[Errno -3] ")

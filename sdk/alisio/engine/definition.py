@@ -1,0 +1,108 @@
+"""What flows and tasks have in common: a function, and how it is to be run."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeAlias, cast
+
+from alisio.exceptions import ParameterError
+
+RunName: TypeAlias = "str | Callable[[], str]"
+RetryDelay: TypeAlias = "float | Sequence[float] | Callable[[int], Sequence[float]]"
+RESERVED = ("return_state", "wait_for")
+
+
+class Definition:
+    """A function with its name and its rules.
+
+    Attributes:
+        fn: The user's function.
+        name: What its runs are listed under.
+        description: By default the function's docstring.
+        is_async: Whether it must be awaited.
+        run_name: A template over its parameters, or a function that makes the name.
+        retries: How often to run it again when it fails.
+        retry_delays: Seconds before retry 1, 2, …; the last one serves for those beyond; empty: none.
+        given_delay: What the delays were made from, for a definition with another number of retries.
+        timeout_seconds: How long one attempt may take; None: as long as it needs.
+        log_prints: Whether `print` writes to the run's log; None: as the run around it does.
+    """
+
+    kind = "function"
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        *,
+        name: str,
+        description: str | None,
+        run_name: RunName | None,
+        retries: int,
+        retry_delay_seconds: RetryDelay,
+        timeout_seconds: float | None,
+        log_prints: bool | None,
+    ) -> None:
+        if not callable(fn):
+            raise TypeError(f"@{self.kind} goes on a function, not on {fn!r}")
+        functools.update_wrapper(cast(Any, self), fn)
+        self.fn = fn
+        self.name = name
+        self.description = description if description is not None else inspect.getdoc(fn)
+        self.is_async = inspect.iscoroutinefunction(fn)
+        self.run_name = run_name
+        self.retries = self._checked_retries(retries)
+        self.given_delay = retry_delay_seconds
+        self.retry_delays = self._checked_delays(retry_delay_seconds)
+        self.timeout_seconds = self._checked_timeout(timeout_seconds)
+        self.log_prints = log_prints
+        self.signature = inspect.signature(fn)
+        for reserved in RESERVED:
+            if reserved in self.signature.parameters:
+                raise ValueError(f"{self.kind} {name!r}: {reserved!r} cannot be the name of a parameter of it")
+
+    def __get__(self, instance: object, owner: type | None = None) -> Self:
+        """Bind the function to an instance, as Python does for methods."""
+        if instance is None:
+            return self
+        bound = copy.copy(self)
+        bound.fn = self.fn.__get__(instance, owner)
+        bound.signature = inspect.signature(bound.fn)
+        return bound
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+        """Match arguments to parameters.
+
+        Raises:
+            ParameterError: They do not match; the message names the parameter.
+        """
+        try:
+            return self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise ParameterError(f"{self.kind} {self.name!r}: {error}") from None
+
+    def delay_before(self, retry: int) -> float:
+        """Tell how many seconds to wait before a retry, counted from 1."""
+        if not self.retry_delays:
+            return 0.0
+        return self.retry_delays[min(retry, len(self.retry_delays)) - 1]
+
+    def _checked_retries(self, retries: int) -> int:
+        if not isinstance(retries, int) or not 0 <= retries <= 1_000:
+            raise ValueError(f"{self.kind} {self.name!r}: retries must be a number from 0 to 1000, not {retries!r}")
+        return retries
+
+    def _checked_delays(self, delay: RetryDelay) -> tuple[float, ...]:
+        if callable(delay):
+            delay = delay(self.retries)
+        delays = (delay,) if isinstance(delay, int | float) else tuple(delay)
+        if not all(isinstance(seconds, int | float) and 0 <= seconds < float("inf") for seconds in delays):
+            raise ValueError(f"{self.kind} {self.name!r}: retry delays must be seconds, 0 or more, not {delay!r}")
+        return tuple(float(seconds) for seconds in delays[:1_000] if self.retries)
+
+    def _checked_timeout(self, timeout: float | None) -> float | None:
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"{self.kind} {self.name!r}: timeout_seconds must be more than 0, not {timeout!r}")
+        return timeout

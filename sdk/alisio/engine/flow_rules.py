@@ -1,0 +1,167 @@
+"""The life of a flow run: parameters, attempts, the futures it leaves behind, end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alisio.context import current_flow_run, current_tags, current_task_run
+from alisio.contract.states import StateName, StateType
+from alisio.engine.arguments import Found, find, futures_in, result_of, state_of, substitute, unfit_input
+from alisio.engine.effects import Invoke, Steps, Wait
+from alisio.engine.outbox import Outbox
+from alisio.engine.parameters import validated
+from alisio.engine.rules import aborted_state, attempt, failed, log_end, with_retries
+from alisio.engine.run_names import make_run_name
+from alisio.engine.runs import FlowRun
+from alisio.engine.task_rules import NOT_READY
+from alisio.exceptions import ParameterError
+from alisio.flows import Flow
+from alisio.futures import TaskRunFuture
+from alisio.logging import RunLogger, capture_prints
+from alisio.states import Cancelled, State
+
+
+def new_flow_run(
+    flow: Flow[Any, Any], parameters: dict[str, Any], outbox: Outbox | None, supervised: bool = False
+) -> FlowRun:
+    """Make a run of a flow: a subflow's, where a flow's code runs here; else a root.
+
+    Args:
+        flow: The flow.
+        parameters: The arguments that were given, by name.
+        outbox: Of a root run; a subflow uses its root's.
+        supervised: Whether an agent's supervisor has started it.
+    """
+    parent = current_flow_run.get()
+    around = current_task_run.get() or parent
+    inherited = around is not None and around.log_prints
+    run = FlowRun(
+        flow,
+        parent=parent,
+        outbox=outbox if parent is None else parent.outbox,
+        tags=sorted(current_tags.get()),
+        log_prints=inherited if flow.log_prints is None else flow.log_prints,
+        supervised=supervised,
+    )
+    run.parameters = parameters
+    return run
+
+
+def flow_steps(run: FlowRun, wait_for: Any = None) -> Steps:
+    """Run a flow to its end.
+
+    Returns:
+        The final state; PENDING and named NotReady, where something it depends on did not complete.
+
+    Raises:
+        BaseException: It was aborted; that is recorded.
+    """
+    flow_token = current_flow_run.set(run)
+    task_token = current_task_run.set(None)
+    try:
+        state = yield from _to_end(run, wait_for)
+    except BaseException as error:
+        state = aborted_state(run, error)
+        _abandon_futures(run, state)
+        log_end(run, state)
+        run.note_end(state)
+        raise
+    finally:
+        current_task_run.reset(task_token)
+        current_flow_run.reset(flow_token)
+        run.stop_task_runner()
+    return state
+
+
+def _to_end(run: FlowRun, wait_for: Any) -> Steps:
+    places = run.parameters if wait_for is None else {**run.parameters, "wait_for": wait_for}
+    found = {name: what for name, value in places.items() if (what := find(value, None)) is not None}
+    if futures := futures_in(found.values()):
+        yield Wait(futures)
+    if (missing := unfit_input(found.values())) is not None:
+        return _not_ready(run, missing)
+    _take_results(run, found)
+    problem = _ready_parameters(run)
+    run.note(StateType.RUNNING)
+    if run.log_prints:
+        capture_prints()
+    RunLogger(run).info("flow %r started", run.definition.name)
+    if problem is not None:
+        state = failed(run, problem)
+    else:
+        state = yield from with_retries(run, lambda: _attempt(run))
+    if not state.type.is_terminal:
+        state = State(StateType.FAILED, None, f"the flow returned a state that is not final: {state!r}")
+    log_end(run, state)
+    run.note_end(state)
+    return state
+
+
+def _take_results(run: FlowRun, found: dict[str, Found]) -> None:
+    for name, what in found.items():
+        if name != "wait_for" and what.to_rewrite:
+            run.parameters[name] = substitute(run.parameters[name], result_of)
+
+
+def _ready_parameters(run: FlowRun) -> ParameterError | None:
+    flow = run.definition
+    try:
+        if flow.validate_parameters:
+            run.parameters = validated(flow, run.parameters)
+        run.parameters = flow.with_defaults(run.parameters)
+        run.show_parameters()
+        run.name = make_run_name(flow, run.parameters) or run.name
+    except ParameterError as error:
+        run.show_parameters()
+        return error
+    return None
+
+
+def _not_ready(run: FlowRun, upstream: State[Any]) -> State[Any]:
+    message = f"not run: a task it depends on ended as {upstream.name}"
+    run.show_parameters()
+    run.note(StateType.PENDING, NOT_READY, message)
+    return State(StateType.PENDING, NOT_READY, message)
+
+
+def _attempt(run: FlowRun) -> Steps:
+    flow = run.definition
+    args, kwargs = flow.arguments_from(run.parameters)
+    state = yield from attempt(run, Invoke(flow.fn, args, kwargs, flow.timeout_seconds))
+    if state.name == StateName.TIMED_OUT:
+        _abandon_futures(run, state)
+        return state
+    if state.type is not StateType.COMPLETED:
+        for future in list(run.futures):
+            if not future.started:
+                future.abandon(Cancelled(message="its flow failed before it started"))
+    while run.futures:
+        yield Wait(list(run.futures))
+    return _settled(state) if state.type is StateType.COMPLETED else state
+
+
+def _settled(state: State[Any]) -> State[Any]:
+    """Judge a flow by what it returned, where that is a future, or a collection of nothing but futures and states."""
+    value = state.data
+    if isinstance(value, TaskRunFuture):
+        return value.state
+    if find(value, None) is None:
+        return state
+    data = substitute(value, state_of)
+    if not (isinstance(value, list | tuple | set | frozenset) and all(isinstance(each, State) for each in data)):
+        return State(StateType.COMPLETED, None, None, data)
+    unfit = [each for each in data if each.type is not StateType.COMPLETED]
+    if not unfit:
+        return State(StateType.COMPLETED, None, f"all {len(data)} states are completed", data)
+    type_ = StateType.FAILED
+    if all(each.type is StateType.CANCELLED for each in unfit):
+        type_ = StateType.CANCELLED
+    first = unfit[0].message or unfit[0].name
+    return State(type_, None, f"{len(unfit)} of {len(data)} states are not completed; the first: {first}", data)
+
+
+def _abandon_futures(run: FlowRun, state: State[Any]) -> None:
+    """End what the run has submitted: nobody waits for it, and nothing more is recorded of it."""
+    for future in list(run.futures):
+        run.root.left_behind |= future.started
+        future.abandon(State(StateType.CANCELLED, None, f"its flow run ended: {state.message or state.name}"))

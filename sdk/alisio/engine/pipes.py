@@ -1,0 +1,123 @@
+"""The two pipes between a supervised child and its supervisor: news go up, words come down."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any
+
+from alisio.engine.outbox import Outbox
+from alisio.engine.runs import FlowRun
+from alisio.exceptions import TerminationSignal
+
+FLUSH_SECONDS = 0.05
+"""How long news are gathered before they are written."""
+
+CANCEL_WORD_SECONDS = 1.0
+"""How long after SIGTERM the word that it is a cancellation may take; it was written before."""
+
+
+class ReportPipe:
+    """Writes what the outbox holds to the supervisor.
+
+    Attributes:
+        outbox: The run's.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        # A process that user code leaves behind must not hold the pipe open.
+        os.set_inheritable(descriptor, False)
+        self.outbox = Outbox(self._wake)
+        self._descriptor = descriptor
+        self._woken = threading.Event()
+        self._writing = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to write, from a thread."""
+        threading.Thread(target=self._run, name="alisio-report-pipe", daemon=True).start()
+        os.register_at_fork(after_in_child=self.outbox.mute)
+
+    def flush(self) -> None:
+        """Write all that there is."""
+        with self._writing:
+            while (frame := self.outbox.take()) is not None:
+                self.write(frame)
+
+    def write(self, frame: Mapping[str, Any]) -> None:
+        """Write one line. When the supervisor is gone there is nobody to tell."""
+        line = json.dumps(frame, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        view = memoryview(line)
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError:
+            return
+
+    def _wake(self) -> None:
+        self._woken.set()
+
+    def _run(self) -> None:
+        while True:
+            self._woken.wait()
+            time.sleep(FLUSH_SECONDS)
+            self._woken.clear()
+            if self.outbox.has_news:
+                self.flush()
+
+
+class Control:
+    """Listens to the supervisor, and to SIGTERM."""
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_inheritable(descriptor, False)
+        self._descriptor = descriptor
+        self._cancelled = threading.Event()
+        self._watched: FlowRun | None = None
+        self._raised = False
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether the supervisor has asked for a cancellation."""
+        return self._cancelled.is_set()
+
+    def start(self) -> None:
+        """Begin to listen. From now on SIGTERM raises `TerminationSignal` in the main thread."""
+        threading.Thread(target=self._listen, name="alisio-control", daemon=True).start()
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+
+    def watch(self, run: FlowRun) -> None:
+        """Say which run is to hear of it."""
+        self._watched = run
+
+    def stop(self) -> None:
+        """Let nothing disturb the last words: how the run ended is decided."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+    def _listen(self) -> None:
+        with os.fdopen(self._descriptor, "rb") as lines:
+            for line in lines:
+                if json.loads(line).get("kind") == "cancel":
+                    self._cancelled.set()
+        # The supervisor is gone: with the child goes all that it has started.
+        if os.getpgrp() == os.getpid():
+            os.killpg(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
+        run = self._watched
+        # Once only: a second one must not interrupt the recording of the first.
+        if self._raised or (run is not None and run.closed):
+            return
+        self._raised = True
+        cancelled = self._cancelled.wait(CANCEL_WORD_SECONDS)
+        reason = "cancelled on request" if cancelled else "terminated by SIGTERM (15)"
+        if run is not None:
+            run.cancel_requested = cancelled
+            run.abort_reason = reason
+        raise TerminationSignal(reason)

@@ -1,0 +1,46 @@
+"""Names of runs from templates such as `hello-{name}-on-{date:%A}`, or from functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from alisio.engine.definition import Definition
+from alisio.engine.jsonable import clean_text
+from alisio.exceptions import ParameterError
+
+MAX_NAME = 500
+
+
+def make_run_name(definition: Definition, parameters: Mapping[str, Any]) -> str | None:
+    """Name a run as its flow or task wants it.
+
+    Args:
+        definition: The flow or task.
+        parameters: All its parameters, the defaults included.
+
+    Returns:
+        The name, or None where the definition has no opinion.
+
+    Raises:
+        ParameterError: The template does not fit the parameters, or the function failed or gave no text.
+    """
+    wanted = definition.run_name
+    if wanted is None:
+        return None
+    option = f"{definition.kind}_run_name of {definition.kind} {definition.name!r}"
+    if isinstance(wanted, str):
+        try:
+            name = wanted.format(**parameters)
+        except KeyError as error:
+            raise ParameterError(f"{option}: there is no parameter {error}") from error
+        except Exception as error:
+            raise ParameterError(f"{option} does not fit the parameters: {error}") from error
+    else:
+        try:
+            name = wanted()
+        except Exception as error:
+            raise ParameterError(f"{option} raised {type(error).__name__}: {error}") from error
+    if not isinstance(name, str) or not name:
+        raise ParameterError(f"{option} must give a text that is not empty, not {name!r}")
+    return clean_text(name, MAX_NAME)

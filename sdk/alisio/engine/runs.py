@@ -1,0 +1,275 @@
+"""One run of a flow or a task: what is known of it while it goes on, and how it is told to the server."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+from alisio.contract.ids import new_id
+from alisio.contract.names import new_name
+from alisio.contract.states import DEFAULT_NAMES, StateType
+from alisio.engine.jsonable import clean_text, to_jsonable
+from alisio.engine.provenance import Provenance
+
+if TYPE_CHECKING:
+    from alisio.engine.definition import Definition
+    from alisio.engine.outbox import Outbox
+    from alisio.flows import Flow
+    from alisio.futures import TaskRunFuture
+    from alisio.states import State
+    from alisio.task_runners.base import TaskRunner
+    from alisio.tasks import Task
+
+MAX_STATES = 1_000
+MAX_INPUTS = 1_000
+MAX_TAGS = 100
+_making_task_runner = threading.Lock()
+
+
+class StateEntry(NamedTuple):
+    """A line of a run's history. `at` is in seconds since 1970."""
+
+    type: StateType
+    name: str
+    message: str | None
+    at: float
+
+    def to_record(self) -> dict[str, Any]:
+        """Give it as a `StateRecord` of the contract."""
+        return {
+            "type": self.type.value,
+            "name": self.name,
+            "message": self.message,
+            "timestamp": datetime.fromtimestamp(self.at, UTC).isoformat(),
+        }
+
+
+class Run:
+    """What flow runs and task runs have in common.
+
+    Attributes:
+        history: Its states, oldest first.
+        run_count: How often its code was started.
+        outbox: Where its news go; None: nobody keeps them.
+        closed: Nothing more is recorded of it.
+    """
+
+    __slots__ = ("closed", "definition", "history", "id", "log_prints", "name", "outbox", "run_count", "tags")
+
+    def __init__(self, definition: Definition, outbox: Outbox | None, tags: list[str], log_prints: bool) -> None:
+        self.definition = definition
+        self.id: UUID = new_id()
+        self.name = ""
+        self.tags = tags
+        self.history: list[StateEntry] = []
+        self.outbox = outbox
+        self.log_prints = log_prints
+        self.run_count = 0
+        self.closed = False
+
+    @property
+    def task_run_id(self) -> UUID | None:
+        """Its id, where it is a task run."""
+        return None
+
+    def note(self, type_: StateType, name: str | None = None, message: str | None = None) -> None:
+        """Record that it is in a new state now."""
+        if self.closed:
+            return
+        # In this order: who sees it closed sees its last state as well.
+        self.history.append(StateEntry(type_, name or DEFAULT_NAMES[type_], message, time.time()))
+        self.closed = type_.is_terminal
+        if self.outbox is not None:
+            self.outbox.put(self)
+
+    def note_end(self, state: State[Any]) -> None:
+        """Record the state that it ended in, with its words made fit for the wire."""
+        message = state.message if state.message is None else clean_text(state.message)
+        self.note(state.type, clean_text(state.name, 100), message)
+
+    def state_records(self) -> list[dict[str, Any]]:
+        """Give the history as the contract wants it; of a very long one, the first and the latest states."""
+        history = list(self.history)
+        if len(history) > MAX_STATES:
+            history = history[:1] + history[1 - MAX_STATES :]
+        return [entry.to_record() for entry in history]
+
+
+class FlowRun(Run):
+    """A run of a flow.
+
+    Attributes:
+        parent: The run whose code called it, in this process.
+        root: The run at the top; itself where it has no parent.
+        supervised: An agent's supervisor started it: that one reports, and decides on retries.
+        parameters: All its parameters by name.
+        shown_parameters: The same as JSON data, within bounds.
+        futures: Of the tasks it has submitted, those that have not ended.
+        cancel_requested: Somebody asked for its cancellation.
+        left_behind: Whether a task that it submitted, or one of its subflows, still runs after its end.
+        abort_reason: What has stopped it from outside, in one line, where that is known.
+    """
+
+    __slots__ = (
+        "_indexes",
+        "_task_runner",
+        "abort_reason",
+        "cancel_requested",
+        "definition",
+        "futures",
+        "left_behind",
+        "parameters",
+        "parent",
+        "provenance",
+        "root",
+        "shown_parameters",
+        "supervised",
+    )
+    definition: Flow[Any, Any]
+
+    def __init__(
+        self,
+        flow: Flow[Any, Any],
+        *,
+        parent: FlowRun | None,
+        outbox: Outbox | None,
+        tags: list[str],
+        log_prints: bool,
+        supervised: bool = False,
+    ) -> None:
+        super().__init__(flow, outbox, tags, log_prints)
+        self.definition = flow
+        self.name = new_name()
+        self.parent = parent
+        self.root: FlowRun = self if parent is None else parent.root
+        self.supervised = supervised
+        self.parameters: dict[str, Any] = {}
+        self.shown_parameters: dict[str, Any] = {}
+        self.futures: set[TaskRunFuture[Any]] = set()
+        self.provenance = Provenance()
+        self.cancel_requested = False
+        self.left_behind = False
+        self.abort_reason: str | None = None
+        self._indexes: dict[str, Iterator[int]] = {}
+        self._task_runner: TaskRunner | None = None
+
+    def show_parameters(self) -> None:
+        """Take down the parameters as they are now: the flow may change them."""
+        self.shown_parameters = to_jsonable(self.parameters)
+
+    def next_index(self, task_key: str) -> int:
+        """Count the runs of a task, from 0. Safe between threads: `setdefault` and `next` are one step each."""
+        indexes = self._indexes.get(task_key)
+        if indexes is None:
+            indexes = self._indexes.setdefault(task_key, itertools.count())
+        return next(indexes)
+
+    @property
+    def task_runner(self) -> TaskRunner:
+        """What runs the tasks that it submits; made when the first one is."""
+        with _making_task_runner:
+            if self._task_runner is None:
+                self._task_runner = self.definition.task_runner.duplicate()
+            return self._task_runner
+
+    def stop_task_runner(self) -> None:
+        """Let the task runner go. It takes no more tasks, and nobody waits here for those that still run."""
+        runner, self._task_runner = self._task_runner, None
+        if runner is not None:
+            runner.shutdown()
+
+    def to_facts(self) -> dict[str, Any]:
+        """Give what only the executor knows, as `RunFacts` of the contract."""
+        facts: dict[str, Any] = {
+            "flow_version": self.definition.version,
+            "retries": self.definition.retries,
+            "retry_delays": list(self.definition.retry_delays),
+        }
+        if self.supervised:
+            return facts | ({"name": self.name} if self.definition.run_name is not None else {})
+        return facts | {
+            "flow_name": self.definition.name,
+            "name": self.name,
+            "parameters": self.shown_parameters,
+            "tags": self.tags[:MAX_TAGS],
+        }
+
+    def to_news(self, root_id: UUID) -> dict[str, Any]:
+        """Give all that is known of it, as `SubflowNews` of the contract."""
+        parent_id = self.parent.id if self.parent is not None else root_id
+        return {
+            "id": str(self.id),
+            "parent_flow_run_id": None if parent_id == root_id else str(parent_id),
+            "flow_name": self.definition.name,
+            "flow_version": self.definition.version,
+            "name": self.name,
+            "parameters": self.shown_parameters,
+            "tags": self.tags[:MAX_TAGS],
+            "retries": self.definition.retries,
+            "states": self.state_records(),
+        }
+
+
+class TaskRun(Run):
+    """A run of a task.
+
+    Attributes:
+        flow_run: The flow run that it belongs to; None: it was called outside of one.
+        parameters: The arguments given to it, by name.
+        args: What its function is called with.
+        inputs: For each parameter, the task runs whose results were in its argument.
+    """
+
+    __slots__ = ("args", "definition", "flow_run", "index", "inputs", "kwargs", "parameters")
+    definition: Task[Any, Any]
+
+    def __init__(
+        self,
+        task: Task[Any, Any],
+        *,
+        flow_run: FlowRun | None,
+        tags: list[str],
+        log_prints: bool,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        parameters: dict[str, Any],
+    ) -> None:
+        super().__init__(task, None if flow_run is None else flow_run.outbox, tags, log_prints)
+        self.definition = task
+        self.flow_run = flow_run
+        self.index = 0 if flow_run is None else flow_run.next_index(task.task_key)
+        self.name = f"{task.name}-{self.index}"
+        self.args = args
+        self.kwargs = kwargs
+        self.parameters = parameters
+        self.inputs: dict[str, list[UUID]] = {}
+
+    @property
+    def task_run_id(self) -> UUID:
+        """Its id."""
+        return self.id
+
+    def let_go(self) -> None:
+        """Drop the arguments: the outbox keeps the run for a while, and they may be large."""
+        self.args = ()
+        self.kwargs = {}
+        self.parameters = {}
+
+    def to_news(self, root_id: UUID) -> dict[str, Any]:
+        """Give all that is known of it, as `TaskRunNews` of the contract."""
+        flow_run_id = self.flow_run.id if self.flow_run is not None else root_id
+        return {
+            "id": str(self.id),
+            "flow_run_id": None if flow_run_id == root_id else str(flow_run_id),
+            "task_key": self.definition.task_key,
+            "name": self.name,
+            "index": self.index,
+            "tags": self.tags[:MAX_TAGS],
+            "inputs": {name: [str(id_) for id_ in ids[:MAX_INPUTS]] for name, ids in self.inputs.items()},
+            "states": self.state_records(),
+        }

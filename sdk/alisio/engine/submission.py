@@ -1,0 +1,170 @@
+"""Submitting tasks: futures, and starting each task when what it depends on has ended."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from alisio.annotations import allow_failure, unmapped
+from alisio.context import current_flow_run
+from alisio.contract.states import StateType
+from alisio.engine.arguments import futures_in
+from alisio.engine.drivers import drive, drive_async, run_coroutine
+from alisio.engine.rules import aborted_state
+from alisio.engine.runs import FlowRun
+from alisio.engine.task_rules import Prepared, prepare, task_steps
+from alisio.futures import FutureList, TaskRunFuture
+from alisio.states import State
+from alisio.task_runners.base import TaskRunner
+from alisio.task_runners.threads import ThreadPoolTaskRunner
+from alisio.tasks import Task
+
+_outside_of_flows: list[TaskRunner] = []
+_making = threading.Lock()
+
+
+def submit(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Hand one run of a task to the task runner of the flow that runs here.
+
+    Args:
+        task: The task.
+        args: For the function.
+        kwargs: For the function, `return_state` and `wait_for` among them.
+
+    Returns:
+        The future; or, where `return_state` is true, the final state.
+
+    Raises:
+        ParameterError: The arguments don't fit.
+    """
+    return_state = kwargs.pop("return_state", False)
+    wait_for = kwargs.pop("wait_for", None)
+    future = _start(prepare(task, args, kwargs, wait_for))
+    if return_state:
+        future.wait()
+        return future.state
+    return future
+
+
+def submit_each(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Submit one run of a task for each element of its arguments.
+
+    Args:
+        task: The task.
+        args: For the function, each an iterable or a value for all runs.
+        kwargs: Likewise, `return_state` and `wait_for` among them.
+
+    Returns:
+        The futures; or, where `return_state` is true, the final states.
+
+    Raises:
+        ValueError: No argument is iterable, or the lengths differ.
+        ParameterError: The arguments don't fit.
+    """
+    return_state = kwargs.pop("return_state", False)
+    wait_for = kwargs.pop("wait_for", None)
+    given = task.bind(args, kwargs).arguments
+    sources = {name: source for name, value in given.items() if (source := _source_of(value)) is not None}
+    columns = [_elements(value) for value in (*args, *kwargs.values())]
+    length = _common_length(task, [column for column in columns if isinstance(column, list)])
+    rows = [[column[row] if isinstance(column, list) else column.value for column in columns] for row in range(length)]
+    futures: FutureList[Any] = FutureList()
+    for row in rows:
+        prepared = prepare(task, tuple(row[: len(args)]), dict(zip(kwargs, row[len(args) :], strict=True)), wait_for)
+        for name, source in sources.items():
+            prepared.run.inputs.setdefault(name, []).append(source)
+        futures.append(_start(prepared))
+    if return_state:
+        futures.wait()
+        return [future.state for future in futures]
+    return futures
+
+
+def _start(prepared: Prepared) -> TaskRunFuture[Any]:
+    run = prepared.run
+    future: TaskRunFuture[Any] = TaskRunFuture(run)
+    run.note(StateType.PENDING)
+    if run.flow_run is not None:
+        run.flow_run.futures.add(future)
+        future.add_done_callback(run.flow_run.futures.discard)
+    runner = _runner(run.flow_run)
+    call = partial(copy_context().run, _execute, prepared, future)
+    _after(futures_in(prepared.found.values()), lambda: _hand_over(runner, call, future))
+    return future
+
+
+def _after(futures: list[TaskRunFuture[Any]], start: Callable[[], object]) -> None:
+    """Start something when these futures have ended, without a thread that waits."""
+    if not futures:
+        start()
+        return
+    left = itertools.count(len(futures) - 1, -1)
+    for future in futures:
+        future.add_done_callback(lambda _: start() if next(left) == 0 else None)
+
+
+def _hand_over(runner: TaskRunner, call: Callable[[], object], future: TaskRunFuture[Any]) -> None:
+    if future.done():
+        return
+    try:
+        runner.submit(call)
+    except RuntimeError as error:
+        future.abandon(State(StateType.CANCELLED, None, f"the task runner takes no more tasks: {error}"))
+
+
+def _execute(prepared: Prepared, future: TaskRunFuture[Any]) -> None:
+    if not future.begin():
+        return
+    steps = task_steps(prepared)
+    try:
+        state = run_coroutine(drive_async(steps)) if prepared.run.definition.is_async else drive(steps)
+    except BaseException as error:
+        # It is recorded. Here ends the thread's work: whoever waits for the future is to hear of it.
+        future.finish(aborted_state(prepared.run, error))
+    else:
+        future.finish(state)
+
+
+def _runner(flow_run: FlowRun | None) -> TaskRunner:
+    if flow_run is not None:
+        return flow_run.task_runner
+    with _making:
+        if not _outside_of_flows:
+            _outside_of_flows.append(ThreadPoolTaskRunner())
+    return _outside_of_flows[0]
+
+
+def _source_of(value: Any) -> UUID | None:
+    """Tell which task run made what is mapped over; its elements do not know."""
+    if isinstance(value, TaskRunFuture | State):
+        return value.task_run_id
+    flow_run = current_flow_run.get()
+    return None if flow_run is None else flow_run.provenance.source_of(value)
+
+
+def _elements(value: Any) -> list[Any] | unmapped[Any]:
+    if isinstance(value, unmapped):
+        return value
+    if isinstance(value, allow_failure):
+        elements = _elements(value.value)
+        return [allow_failure(element) for element in elements] if isinstance(elements, list) else unmapped(value)
+    if isinstance(value, TaskRunFuture | State):
+        value = value.result()
+    if isinstance(value, str | bytes | bytearray) or not hasattr(value, "__iter__"):
+        return unmapped(value)
+    return list(value)
+
+
+def _common_length(task: Task[Any, Any], columns: list[list[Any]]) -> int:
+    lengths = {len(column) for column in columns}
+    if not lengths:
+        raise ValueError(f"task {task.name!r}: map needs an argument that can be iterated over")
+    if len(lengths) > 1:
+        found = ", ".join(str(length) for length in sorted(lengths))
+        raise ValueError(f"task {task.name!r}: the arguments to map over are of different lengths: {found}")
+    return lengths.pop()

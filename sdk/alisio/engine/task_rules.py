@@ -1,0 +1,128 @@
+"""The life of a task run: wait for its inputs, run with retries, end."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from alisio.context import current_flow_run, current_tags, current_task_run
+from alisio.contract.states import StateType
+from alisio.engine.arguments import Found, find, futures_in, result_of, substitute, unfit_input
+from alisio.engine.effects import Invoke, Steps, Wait
+from alisio.engine.rules import aborted_state, attempt, failed, log_end, with_retries
+from alisio.engine.run_names import make_run_name
+from alisio.engine.runs import TaskRun
+from alisio.exceptions import ParameterError
+from alisio.states import State
+from alisio.tasks import Task
+
+NOT_READY = "NotReady"
+
+
+class Prepared(NamedTuple):
+    """A task run that can start, once what it waits for has ended."""
+
+    run: TaskRun
+    found: dict[str, Found]
+
+
+def prepare(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None) -> Prepared:
+    """Make a run of a task: match its arguments, and look for futures and results in them.
+
+    Raises:
+        ParameterError: The arguments don't fit the task's function.
+    """
+    parameters = task.bind(args, kwargs).arguments
+    flow_run = current_flow_run.get()
+    parent = current_task_run.get() or flow_run
+    inherited = parent is not None and parent.log_prints
+    run = TaskRun(
+        task,
+        flow_run=flow_run,
+        tags=task.tags_with(current_tags.get()),
+        log_prints=inherited if task.log_prints is None else task.log_prints,
+        args=args,
+        kwargs=kwargs,
+        parameters=parameters,
+    )
+    provenance = None if flow_run is None else flow_run.provenance
+    places = parameters if wait_for is None else {**parameters, "wait_for": wait_for}
+    found = {name: what for name, value in places.items() if (what := find(value, provenance)) is not None}
+    run.inputs = {name: list(dict.fromkeys(what.sources)) for name, what in found.items() if what.sources}
+    return Prepared(run, found)
+
+
+def task_steps(prepared: Prepared) -> Steps:
+    """Run a task to its end.
+
+    Returns:
+        The final state; PENDING and named NotReady, where something it depends on did not complete.
+
+    Raises:
+        BaseException: It was aborted; that is recorded.
+    """
+    run = prepared.run
+    token = current_task_run.set(run)
+    try:
+        state = yield from _to_end(run, prepared)
+    except BaseException as error:
+        state = aborted_state(run, error)
+        log_end(run, state)
+        run.note_end(state)
+        raise
+    finally:
+        current_task_run.reset(token)
+        run.let_go()
+    return state
+
+
+def _to_end(run: TaskRun, prepared: Prepared) -> Steps:
+    if prepared.found:
+        if futures := futures_in(prepared.found.values()):
+            if not run.history:
+                run.note(StateType.PENDING)
+            yield Wait(futures)
+        missing = unfit_input(prepared.found.values())
+        if missing is not None:
+            return _not_ready(run, missing)
+        _take_results(run, prepared.found)
+    try:
+        _name(run)
+    except ParameterError as error:
+        state = failed(run, error)
+    else:
+        run.note(StateType.RUNNING)
+        invoke = Invoke(run.definition.fn, run.args, run.kwargs, run.definition.timeout_seconds)
+        state = yield from with_retries(run, lambda: attempt(run, invoke))
+    if not state.type.is_terminal:
+        state = State(StateType.FAILED, None, f"the task returned a state that is not final: {state!r}")
+    state.task_run_id = run.id
+    log_end(run, state)
+    run.note_end(state)
+    if state.type is StateType.COMPLETED and run.flow_run is not None:
+        run.flow_run.provenance.remember(state.data, run.id)
+    return state
+
+
+def _name(run: TaskRun) -> None:
+    if run.definition.run_name is not None:
+        bound = run.definition.bind(run.args, run.kwargs)
+        bound.apply_defaults()
+        run.name = make_run_name(run.definition, bound.arguments) or run.name
+
+
+def _not_ready(run: TaskRun, upstream: State[Any]) -> State[Any]:
+    message = f"not run: a task it depends on ended as {upstream.name}"
+    state: State[Any] = State(StateType.PENDING, NOT_READY, message, task_run_id=run.id)
+    run.note(StateType.PENDING, NOT_READY, message)
+    log_end(run, state)
+    return state
+
+
+def _take_results(run: TaskRun, found: dict[str, Found]) -> None:
+    places = [name for name, what in found.items() if name != "wait_for" and what.to_rewrite]
+    if not places:
+        return
+    bound = run.definition.bind(run.args, run.kwargs)
+    for name in places:
+        bound.arguments[name] = substitute(bound.arguments[name], result_of)
+    run.args, run.kwargs, run.parameters = bound.args, bound.kwargs, dict(bound.arguments)

@@ -1,0 +1,265 @@
+"""Settings: `ALISIO_*` variables, over the active profile, over defaults. Standard library only.
+
+They are read when they are asked for, never at import. Profiles lie in `<home>/profiles.toml`:
+
+    active = "default"
+
+    [profiles.default]
+    ALISIO_API_URL = "http://127.0.0.1:4200/api"
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alisio.exceptions import SettingsError
+
+PREFIX = "ALISIO_"
+DEFAULT_PROFILE = "default"
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting, for the reader of `alisio config view`.
+
+    Attributes:
+        name: The environment variable.
+        type: What its text is read as.
+        default: What holds where nothing is said, as text; None: nothing.
+        doc: One line for people.
+        in_profile: Whether a profile may hold it. Where the profiles lie, and which of them is active, cannot
+            be said there.
+    """
+
+    name: str
+    type: type[str] | type[int] | type[Path]
+    default: str | None
+    doc: str
+    in_profile: bool = True
+
+
+SETTINGS: dict[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting("ALISIO_HOME", Path, "~/.alisio", "The folder of the database, profiles and bundles.", False),
+        Setting("ALISIO_PROFILE", str, None, "The profile to use in place of the active one.", False),
+        Setting("ALISIO_API_URL", str, None, "The server's API, such as http://127.0.0.1:4200/api."),
+        Setting("ALISIO_SERVER_API_HOST", str, "127.0.0.1", "What address `alisio server start` binds."),
+        Setting("ALISIO_SERVER_API_PORT", int, "4200", "What port `alisio server start` binds."),
+        Setting(
+            "ALISIO_API_DATABASE_CONNECTION_URL",
+            str,
+            "sqlite:///<home>/alisio.db",
+            "The database of the server: SQLite or PostgreSQL.",
+        ),
+        Setting("ALISIO_LOGGING_LEVEL", str, "INFO", "The least level of log lines that are shown and kept."),
+        Setting("ALISIO_LOGGING_EXTRA_LOGGERS", str, "", "More loggers whose lines runs keep: names with commas."),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings that hold now. The fields are the variables' names in small letters, without `ALISIO_`."""
+
+    home: Path
+    profile: str
+    api_url: str | None
+    server_api_host: str
+    server_api_port: int
+    api_database_connection_url: str
+    logging_level: str
+    logging_extra_loggers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SettingValue:
+    """A setting's present value as text, and where it comes from: `env`, `profile` or `default`."""
+
+    setting: Setting
+    value: str | None
+    source: str
+
+
+def current_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings that hold now.
+
+    Args:
+        environment: Read in place of the process's own variables.
+
+    Returns:
+        The settings; `home` is absolute, and `api_url` has no slash at its end.
+
+    Raises:
+        SettingsError: A value cannot be used, or the file of profiles cannot be read.
+    """
+    text = {name: value.value for name, value in read_values(environment).items()}
+    home = Path(_required(text, "ALISIO_HOME"))
+    api_url = text["ALISIO_API_URL"]
+    return Settings(
+        home=home,
+        profile=_required(text, "ALISIO_PROFILE"),
+        api_url=api_url.rstrip("/") if api_url else None,
+        server_api_host=_required(text, "ALISIO_SERVER_API_HOST"),
+        server_api_port=int(_required(text, "ALISIO_SERVER_API_PORT")),
+        api_database_connection_url=_required(text, "ALISIO_API_DATABASE_CONNECTION_URL"),
+        logging_level=_required(text, "ALISIO_LOGGING_LEVEL").upper(),
+        logging_extra_loggers=tuple(
+            name.strip() for name in (text["ALISIO_LOGGING_EXTRA_LOGGERS"] or "").split(",") if name.strip()
+        ),
+    )
+
+
+def read_values(environment: Mapping[str, str] | None = None) -> dict[str, SettingValue]:
+    """Read every setting as text, with where it comes from.
+
+    Args:
+        environment: Read in place of the process's own variables.
+
+    Returns:
+        Setting values by the variable's name, in the order of `SETTINGS`.
+
+    Raises:
+        SettingsError: A value cannot be used, or the file of profiles cannot be read.
+    """
+    env = os.environ if environment is None else environment
+    home = Path(env.get("ALISIO_HOME") or "~/.alisio").expanduser().absolute()
+    document = _read_profiles(home)
+    profile, source = _active_profile(env, document, home)
+    stored = document["profiles"].get(profile, {})
+    values: dict[str, SettingValue] = {}
+    for name, setting in SETTINGS.items():
+        if env.get(name):
+            values[name] = SettingValue(setting, env[name], "env")
+        elif name in stored and setting.in_profile:
+            values[name] = SettingValue(setting, str(stored[name]), "profile")
+        else:
+            default = setting.default and setting.default.replace("<home>", str(home))
+            values[name] = SettingValue(setting, default, "default")
+    values["ALISIO_HOME"] = SettingValue(SETTINGS["ALISIO_HOME"], str(home), values["ALISIO_HOME"].source)
+    values["ALISIO_PROFILE"] = SettingValue(SETTINGS["ALISIO_PROFILE"], profile, source)
+    for name, value in values.items():
+        if value.value is not None:
+            check_value(name, value.value)
+    return values
+
+
+def check_value(name: str, value: str) -> None:
+    """Refuse a value that its setting cannot have.
+
+    Raises:
+        SettingsError: There is no such setting, or the value cannot be used.
+    """
+    if name not in SETTINGS:
+        raise SettingsError(f"there is no setting {name}; `alisio config view` lists them")
+    if name == "ALISIO_SERVER_API_PORT" and not (value.isdecimal() and 0 <= int(value) <= 65_535):
+        raise SettingsError(f"{name} must be a number from 0 to 65535, not {value!r}")
+    if name == "ALISIO_LOGGING_LEVEL" and value.upper() not in _LEVELS:
+        raise SettingsError(f"{name} must be one of {', '.join(_LEVELS)}, not {value!r}")
+    if name == "ALISIO_API_URL" and value and not value.startswith(("http://", "https://")):
+        raise SettingsError(f"{name} must begin with http:// or https://, not {value!r}")
+
+
+def set_profile_values(values: Mapping[str, str]) -> str:
+    """Store settings in the active profile, all or none.
+
+    Args:
+        values: New values by the variable's name.
+
+    Returns:
+        The profile's name.
+
+    Raises:
+        SettingsError: A name or a value cannot be used, or the file cannot be written.
+    """
+    for name, value in values.items():
+        check_value(name, value)
+        if not SETTINGS[name].in_profile:
+            raise SettingsError(f"{name} cannot be kept in a profile; set it as an environment variable")
+    return _change_profile(lambda profile: profile.update(values))
+
+
+def unset_profile_values(names: Iterable[str]) -> str:
+    """Take settings out of the active profile; those that are not in it do no harm.
+
+    Returns:
+        The profile's name.
+
+    Raises:
+        SettingsError: There is no such setting, or the file cannot be written.
+    """
+    wanted = list(names)
+    for name in wanted:
+        if name not in SETTINGS:
+            raise SettingsError(f"there is no setting {name}; `alisio config view` lists them")
+    return _change_profile(lambda profile: [profile.pop(name, None) for name in wanted])
+
+
+def _required(text: Mapping[str, str | None], name: str) -> str:
+    value = text[name]
+    if not value:
+        raise SettingsError(f"{name} must not be empty")
+    return value
+
+
+def _profiles_path(home: Path) -> Path:
+    return home / "profiles.toml"
+
+
+def _read_profiles(home: Path) -> dict[str, Any]:
+    path = _profiles_path(home)
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {"profiles": {}}
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+    import tomllib
+
+    try:
+        document = tomllib.loads(content.decode())
+    except ValueError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}; correct or remove it") from error
+    profiles = document.setdefault("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(profile, dict) for profile in profiles.values()):
+        raise SettingsError(f"{path}: each profile is a table, such as [profiles.default]; correct or remove it")
+    return document
+
+
+def _active_profile(env: Mapping[str, str], document: Mapping[str, Any], home: Path) -> tuple[str, str]:
+    if env.get("ALISIO_PROFILE"):
+        return env["ALISIO_PROFILE"], "env"
+    active = document.get("active", DEFAULT_PROFILE)
+    if not isinstance(active, str) or not active:
+        raise SettingsError(f"{_profiles_path(home)}: `active` must be the name of a profile")
+    return active, "profile" if "active" in document else "default"
+
+
+def _change_profile(change: Callable[[dict[str, Any]], object]) -> str:
+    home = Path(os.environ.get("ALISIO_HOME") or "~/.alisio").expanduser().absolute()
+    document = _read_profiles(home)
+    name, _ = _active_profile(os.environ, document, home)
+    change(document["profiles"].setdefault(name, {}))
+    _write_profiles(home, document)
+    return name
+
+
+def _write_profiles(home: Path, document: Mapping[str, Any]) -> None:
+    import tomli_w
+
+    path = _profiles_path(home)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        draft.write_text(tomli_w.dumps(document))
+        draft.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,136 @@
+"""Where the scenarios run. A back end starts an Alisio, says how to reach it, and takes it away again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import httpx
+import psutil
+
+Answer = TypeVar("Answer")
+
+ALISIO = (sys.executable, "-m", "alisio.cli")
+"""The `alisio` command of the Python that runs the tests."""
+
+
+class Backend(Protocol):
+    """An Alisio that scenarios can be run against.
+
+    Attributes:
+        api_url: Ends in `/api`.
+        environment: Variables for every command of a scenario.
+    """
+
+    api_url: str
+    environment: dict[str, str]
+
+    def start(self) -> None:
+        """Bring it up; return when it answers."""
+
+    def stop(self) -> None:
+        """Take it away, and fail if it left anything running."""
+
+
+class LaptopBackend:
+    """One server process and one SQLite file, on a free port of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        port = free_port()
+        self.folder = folder
+        self.api_url = f"http://127.0.0.1:{port}/api"
+        self.environment = clean_environment(home=folder / "home") | {
+            "ALISIO_API_URL": self.api_url,
+            "ALISIO_SERVER_API_PORT": str(port),
+        }
+        self._server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        """What the server printed."""
+        return self.folder / "server.log"
+
+    def start(self) -> None:
+        """Start `alisio server start`, and wait for its health."""
+        with self.log.open("wb") as log:
+            self._server = subprocess.Popen(
+                [*ALISIO, "server", "start"], env=self.environment, stdout=log, stderr=subprocess.STDOUT
+            )
+        wait_until(lambda: is_healthy(self.api_url), 30, lambda: f"the server to answer\n{self.log.read_text()}")
+
+    def stop(self) -> None:
+        """End the server as Ctrl-C does; whatever still runs in its home after that is killed, and a failure."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(timeout=20)
+        left = processes_of(self.environment["ALISIO_HOME"])
+        commands = [process.info["cmdline"] for process in left]
+        for process in left:
+            process.kill()
+        assert [] == commands, "processes were left behind"
+        assert 0 == self._server.returncode, self.log.read_text()
+
+
+BACKENDS: dict[str, Callable[[Path], Backend]] = {"laptop": LaptopBackend}
+"""Every scenario runs on each of these."""
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """Take this process's variables without its own Alisio settings, and with a home of its own."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("ALISIO_")}
+    return ours | {"ALISIO_HOME": str(home), "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+def free_port() -> int:
+    """Find a port of the loopback address that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def is_healthy(api_url: str) -> bool:
+    """Tell whether a server answers at the address."""
+    try:
+        return httpx.get(f"{api_url}/health", timeout=2).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def processes_of(home: str) -> list[psutil.Process]:
+    """List the living processes that were started with this `ALISIO_HOME`."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "environ", "status"]):
+        environment = process.info["environ"] or {}
+        if environment.get("ALISIO_HOME") == home and process.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+def wait_until(condition: Callable[[], Answer], timeout: float, what: str | Callable[[], str]) -> Answer:
+    """Ask until the answer is true.
+
+    Args:
+        condition: What to ask, some 20 times a second.
+        timeout: Seconds after which to give up.
+        what: What is waited for; a function where finding the words costs something.
+
+    Returns:
+        The first answer that was true.
+
+    Raises:
+        AssertionError: There was none in time.
+    """
+    end = time.monotonic() + timeout
+    while not (answer := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {timeout:g} s in vain for {what if isinstance(what, str) else what()}")
+        time.sleep(0.05)
+    return answer

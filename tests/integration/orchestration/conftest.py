@@ -1,0 +1,18 @@
+"""The world in which the rules are tested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.orchestration.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """An empty server with one work pool, `shore`."""
+    world = World(f"sqlite:///{tmp_path}/alisio.db")
+    world.pool()
+    yield world
+    world.close()

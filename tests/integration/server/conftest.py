@@ -1,0 +1,96 @@
+"""A server in a process of its own, on a free port, over SQLite."""
+
+from __future__ import annotations
+
+import selectors
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+PROGRAM = textwrap.dedent(
+    """
+    import logging, sys
+    from pathlib import Path
+    from alisio_server.embedded import serve
+    from alisio_server.settings import ServerSettings
+
+    logging.basicConfig(level=logging.WARNING)
+    home = Path(sys.argv[1])
+    settings = ServerSettings(f"sqlite:///{home}/alisio.db", home, port=0, tick_seconds=0.2)
+    serve(settings, on_ready=lambda url: print(url, flush=True))
+    print("ended", flush=True)
+    """
+)
+
+
+@dataclass
+class Server:
+    """A server that runs, and a client of it."""
+
+    process: subprocess.Popen[str]
+    url: str
+    home: Path
+    client: httpx.Client
+
+    def ask(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        """Send a request with a JSON body to a path below /api."""
+        return self.client.request(method, f"{self.url}{path}", json=body, **options)
+
+    def create_deployment(self, **more: Any) -> str:
+        """Create a pool named `pool` and a deployment in it; returns its id."""
+        self.ask("POST", "/work-pools", {"name": "pool"})
+        spec = {"flow_name": "f", "name": "d", "entrypoint": "f.py:f", "work_pool_name": "pool", **more}
+        answer = self.ask("POST", "/deployments", spec)
+        assert 200 == answer.status_code, answer.text
+        return str(answer.json()["id"])
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Send a signal; returns the exit code and what was written to the standard output after the address."""
+        self.process.send_signal(number)
+        output, _ = self.process.communicate(timeout=10)
+        return self.process.returncode, output.strip()
+
+
+def start(home: Path) -> Server:
+    """Start a server and wait until it answers."""
+    errors = (home / "stderr.txt").open("w")
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(home)], stdout=subprocess.PIPE, stderr=errors, text=True
+    )
+    errors.close()
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        assert selector.select(timeout=30), (home / "stderr.txt").read_text()
+    url = process.stdout.readline().strip()
+    assert url, (home / "stderr.txt").read_text()
+    return Server(process, url, home, httpx.Client(timeout=30))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server of this test."""
+    server = start(tmp_path)
+    yield server
+    server.client.close()
+    if server.process.poll() is None:
+        server.process.kill()
+        server.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that the tests of a module share, for what leaves nothing behind that others mind."""
+    server = start(tmp_path_factory.mktemp("server"))
+    yield server
+    server.client.close()
+    assert (0, "ended") == server.stop()
+    assert "" == (server.home / "stderr.txt").read_text()

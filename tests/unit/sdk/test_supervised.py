@@ -1,0 +1,269 @@
+"""The supervised child, as its supervisor sees it: a process with two pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alisio.contract.ids import new_id
+from alisio.contract.reports import Report
+
+FLOWS = """
+import asyncio, os, subprocess, sys, time
+from pathlib import Path
+from alisio import flow, get_run_logger, task
+
+@task
+def double(n):
+    get_run_logger().info("doubling %s", n)
+    return 2 * n
+
+@flow(retries=2, retry_delay_seconds=[1, 5], flow_run_name="run-{n}", version="v1")
+def good(n: int):
+    return double(n)
+
+@flow
+def plain():
+    os.kill(os.getpid(), 0)
+
+@flow(retries=3)
+def bad():
+    raise ValueError("no")
+
+@flow
+def leaves():
+    sys.exit(7)
+
+@flow
+def sleeps():
+    Path("ready").touch()
+    try:
+        time.sleep(60)
+    finally:
+        Path("cleaned").touch()
+
+@flow
+async def sleeps_async():
+    Path("ready").touch()
+    await asyncio.sleep(60)
+
+@flow
+def leaves_a_process():
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    Path("ready").touch()
+    time.sleep(60)
+
+@task
+def endless():
+    time.sleep(60)
+
+@flow(timeout_seconds=0.2)
+def times_out():
+    endless.submit().wait()
+"""
+
+
+@dataclass
+class Child:
+    """A running child."""
+
+    process: subprocess.Popen[bytes]
+    reports: Any
+    control: int
+
+    def say(self, word: dict[str, str]) -> None:
+        """Write a line to its control pipe."""
+        os.write(self.control, json.dumps(word).encode() + b"\n")
+
+    def hear(self) -> dict[str, Any]:
+        """Read all it reports until it ends, as one report of the contract."""
+        merged: dict[str, Any] = {"facts": {}}
+        for line in self.reports:
+            for key, value in json.loads(line).items():
+                if key == "facts":
+                    merged["facts"] |= value
+                else:
+                    merged.setdefault(key, []).extend(value)
+        self.process.wait(10)
+        Report.model_validate({"attempt": 1, "sequence": 1, "origin": "supervisor", **merged})
+        return merged
+
+
+Starter = Callable[..., Child]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Starter]:
+    """Starts children in a folder with the flows above."""
+    (tmp_path / "flows.py").write_text(FLOWS)
+    children: list[Child] = []
+
+    def run(entrypoint: str, parameters: dict[str, Any] | None = None) -> Child:
+        job = {
+            "flow_run_id": str(new_id()),
+            "flow_run_name": "a-name",
+            "entrypoint": entrypoint,
+            "parameters": parameters or {},
+            "tags": [],
+        }
+        report_read, report_write = os.pipe()
+        control_read, control_write = os.pipe()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "alisio.engine.supervised"],
+            cwd=tmp_path,
+            env=os.environ
+            | {
+                "ALISIO_HOME": str(tmp_path / "home"),
+                "ALISIO_REPORT_FD": str(report_write),
+                "ALISIO_CONTROL_FD": str(control_read),
+            },
+            stdin=subprocess.PIPE,
+            pass_fds=(report_write, control_read),
+            process_group=0,
+        )
+        os.close(report_write)
+        os.close(control_read)
+        child = Child(process, os.fdopen(report_read, "rb"), control_write)
+        children.append(child)
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(job).encode())
+        process.stdin.close()
+        return child
+
+    yield run
+    for child in children:
+        os.close(child.control)
+        child.process.wait(10)
+        child.reports.close()
+
+
+def _await_file(path: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _last(news: dict[str, Any]) -> tuple[str, str | None]:
+    state = news["states"][-1]
+    return state["type"], state["message"]
+
+
+def test_good_run(start: Starter) -> None:
+    """It tells the facts, task runs, logs, and the end, once; RUNNING is its supervisor's to tell."""
+    child = start("flows.py:good", {"n": "4"})
+
+    news = child.hear()
+
+    assert ["COMPLETED"] == [state["type"] for state in news["states"]]
+    expected = {"flow_version": "v1", "name": "run-4", "retries": 2, "retry_delays": [1.0, 5.0]}
+    assert expected == news["facts"]
+    assert "double-0" in {task_run["name"] for task_run in news["task_runs"]}
+    assert "doubling 4" in {log["message"] for log in news["logs"]}
+    assert 0 == child.process.returncode
+
+
+def test_name_without_template(start: Starter) -> None:
+    """Where the flow has no opinion on the run's name, none is told."""
+    assert "name" not in start("flows.py:plain").hear()["facts"]
+
+
+def test_failure_is_told_at_once(start: Starter) -> None:
+    """Retries are told, and not made: the supervisor starts the next attempt."""
+    news = start("flows.py:bad").hear()
+
+    assert [("FAILED", "ValueError: no")] == [(state["type"], state["message"]) for state in news["states"]]
+    assert 3 == news["facts"]["retries"]
+
+
+def test_exit(start: Starter) -> None:
+    """A flow that exits says so itself."""
+    assert ("CRASHED", "the code exited with 7") == _last(start("flows.py:leaves").hear())
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "parameters", "message"),
+    [
+        ("flows.py:nothing", {}, "there is no 'nothing' in flows.py"),
+        ("broken.py:x", {}, "SyntaxError in broken.py line 1"),
+        ("flows.py:good", {}, "flow 'good': missing a required argument: 'n'"),
+        ("flows.py:good", {"n": "x"}, "flow 'good': parameter 'n'"),
+    ],
+)
+def test_unusable(start: Starter, tmp_path: Path, entrypoint: str, parameters: dict[str, Any], message: str) -> None:
+    """What cannot be loaded or called is FAILED with one line, and the traceback is in the logs."""
+    (tmp_path / "broken.py").write_text("def f(:")
+
+    news = start(entrypoint, parameters).hear()
+
+    type_, told = _last(news)
+    assert "FAILED" == type_
+    assert message in str(told)
+    assert any(message in log["message"] for log in news["logs"])
+
+
+@pytest.mark.parametrize("entrypoint", ["flows.py:sleeps", "flows.py:sleeps_async"])
+def test_cancel(start: Starter, tmp_path: Path, entrypoint: str) -> None:
+    """Told of a cancellation and stopped by SIGTERM, it cleans up and is CANCELLED."""
+    child = start(entrypoint)
+    _await_file(tmp_path / "ready")
+
+    child.say({"kind": "cancel"})
+    child.process.send_signal(signal.SIGTERM)
+
+    assert ("CANCELLED", "cancelled on request") == _last(child.hear())
+    assert entrypoint.endswith("async") or (tmp_path / "cleaned").exists()
+
+
+def test_terminated(start: Starter, tmp_path: Path) -> None:
+    """SIGTERM without a word is a crash."""
+    child = start("flows.py:sleeps")
+    _await_file(tmp_path / "ready")
+
+    child.process.send_signal(signal.SIGTERM)
+
+    assert ("CRASHED", "terminated by SIGTERM (15)") == _last(child.hear())
+
+
+def test_supervisor_is_gone(start: Starter, tmp_path: Path) -> None:
+    """When the control pipe ends, the child dies, with what it has started."""
+    child = start("flows.py:leaves_a_process")
+    _await_file(tmp_path / "ready")
+
+    os.close(child.control)
+    child.control = os.open(os.devnull, os.O_WRONLY)
+
+    assert -signal.SIGKILL == child.process.wait(10)
+    deadline = time.monotonic() + 10
+    while _group_lives(child.process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_task_that_outlives_its_flow(start: Starter) -> None:
+    """A task that still runs when its flow has timed out does not hold up the process."""
+    began = time.monotonic()
+
+    news = start("flows.py:times_out").hear()
+
+    assert "TimedOut" == news["states"][-1]["name"]
+    assert {"CANCELLED"} == {task_run["states"][-1]["type"] for task_run in news["task_runs"][-1:]}
+    assert time.monotonic() - began < 30

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from alisio.contract.base import utc_now
+from alisio.contract.ids import new_id
+from alisio.contract.work_pools import WakeUpAnswer
+from alisio_server.adapters.laptop.bells import Bells
+from alisio_server.ports import WakeUp
+
+QUEUE, OTHER = new_id(), new_id()
+
+
+@pytest.fixture
+def bells() -> Iterator[Bells]:
+    """Bells that are closed after the test."""
+    bells = Bells()
+    yield bells
+    bells.close()
+
+
+def ring(bells: Bells, queue_id: UUID = QUEUE, in_seconds: float = 0) -> None:
+    """Ring for a run that is due in so many seconds."""
+    bells.send([WakeUp(queue_id, new_id(), utc_now() + timedelta(seconds=in_seconds))])
+
+
+async def until_waiting(bells: Bells, count: int) -> None:
+    """Wait until so many wait."""
+    async with asyncio.timeout(5):
+        while bells.waiting != count:
+            await asyncio.sleep(0.001)
+
+
+def test_nobody_rings() -> None:
+    """A wait ends without a ring after its time, and leaves nobody behind."""
+    bells = Bells()
+
+    answer = asyncio.run(bells.wait([QUEUE], 0, 0.01))
+
+    assert (False, 0) == (answer.rang, bells.waiting)
+
+
+def test_every_waiter_hears_a_ring(bells: Bells) -> None:
+    """All that wait for a queue hear its ring; one that waits for another does not."""
+
+    async def scenario() -> list[WakeUpAnswer]:
+        waits = [asyncio.ensure_future(bells.wait([QUEUE], 0, 5)) for _ in range(3)]
+        other = asyncio.ensure_future(bells.wait([OTHER], 0, 0.2))
+        await until_waiting(bells, 4)
+        ring(bells)
+        return await asyncio.gather(*waits, other)
+
+    assert [True, True, True, False] == [answer.rang for answer in asyncio.run(scenario())]
+
+
+def test_a_ring_between_two_waits_is_heard(bells: Bells) -> None:
+    """What rang since the last answer is answered at once, and only once."""
+    first = asyncio.run(bells.wait([QUEUE], 0, 0))
+    ring(bells)
+
+    second = asyncio.run(bells.wait([QUEUE], first.sequence, 5))
+    third = asyncio.run(bells.wait([QUEUE], second.sequence, 0.01))
+
+    assert [False, True, False] == [first.rang, second.rang, third.rang]
+    assert first.sequence < second.sequence
+
+
+def test_a_sequence_of_another_server_is_answered_at_once(bells: Bells) -> None:
+    """Nobody knows what rang before a restart, so an agent that comes with an old number is told to look."""
+    before, ahead = asyncio.run(bells.wait([QUEUE], 1, 5)), asyncio.run(bells.wait([QUEUE], 2**60, 5))
+
+    assert (True, True) == (before.rang, ahead.rang)
+
+
+def test_sequences_grow_over_restarts(bells: Bells) -> None:
+    """The sequence begins at the milliseconds since 1970."""
+    answer = asyncio.run(bells.wait([QUEUE], 0, 0))
+
+    assert abs(answer.sequence - time.time() * 1000) < 10_000
+
+
+def test_delayed_rings_arrive_when_due_and_in_order(bells: Bells) -> None:
+    """A wake-up for a later run arrives when it is due, not before; an earlier one that came later overtakes it."""
+    began = time.monotonic()
+    ring(bells, OTHER, in_seconds=0.4)
+    ring(bells, QUEUE, in_seconds=0.2)
+
+    async def scenario() -> tuple[float, float]:
+        answer = await bells.wait([QUEUE], 0, 5)
+        assert answer.rang
+        first = time.monotonic() - began
+        await bells.wait([OTHER], 0, 5)
+        return first, time.monotonic() - began
+
+    first, second = asyncio.run(scenario())
+
+    assert 0.19 < first < 0.38 < second < 2
+
+
+def test_closing_sends_the_waiting_home() -> None:
+    """Closing ends every wait at once, without pretending that something rang."""
+    bells = Bells()
+    ring(bells, in_seconds=600)
+
+    async def scenario() -> WakeUpAnswer:
+        wait = asyncio.ensure_future(bells.wait([QUEUE], 0, 60))
+        await until_waiting(bells, 1)
+        bells.close()
+        return await wait
+
+    assert not asyncio.run(scenario()).rang
+
+
+def test_a_cancelled_wait_leaves_nobody_behind(bells: Bells) -> None:
+    """A client that goes away while it waits is forgotten."""
+
+    async def scenario() -> None:
+        wait = asyncio.ensure_future(bells.wait([QUEUE], 0, 60))
+        await until_waiting(bells, 1)
+        wait.cancel()
+        await asyncio.gather(wait, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+    assert 0 == bells.waiting

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from alisio_server.database import migrate
+from alisio_server.database.engine import Database
+from alisio_server.database.tables import metadata
+from alisio_server.embedded import downgrade_database, reset_database, upgrade_database
+from alisio_server.errors import ConflictError, InvalidInputError
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty SQLite database."""
+    database = Database(f"sqlite:///{tmp_path}/alisio.db")
+    yield database
+    database.dispose()
+
+
+def schema_of(database: Database) -> dict[str, list[str]]:
+    """Read every table and index as SQLite keeps it, but for the order of a table's constraints."""
+    with database.read() as connection:
+        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
+    return {row.name: sorted(re.split(r",\s+|\s*\n\s*", row.sql)) for row in rows if row.name != "alembic_version"}
+
+
+def test_migrations_make_the_tables_of_the_code(database: Database, tmp_path: Path) -> None:
+    """A migrated database is, to the letter, what the tables in the code would make: indexes and conditions too."""
+    migrate.upgrade(database)
+    other = Database(f"sqlite:///{tmp_path}/other.db")
+    metadata.create_all(other.engine)
+
+    expected = schema_of(other)
+    other.dispose()
+
+    assert expected == schema_of(database)
+
+
+def test_head_is_the_newest_revision() -> None:
+    """The constant that saves importing Alembic names Alembic's own head."""
+    folder = Path(migrate.__file__).with_name("migrations")
+
+    assert [migrate.HEAD] == ScriptDirectory(folder).get_heads()
+
+
+def test_up_and_down_and_up_again(database: Database) -> None:
+    """Every revision can be taken back, which leaves no table, and be applied again."""
+    migrate.upgrade(database)
+    expected = schema_of(database)
+
+    migrate.downgrade(database, "base")
+    assert (None, {}) == (migrate.current_revision(database), schema_of(database))
+
+    migrate.upgrade(database)
+    assert (migrate.HEAD, expected) == (migrate.current_revision(database), schema_of(database))
+
+
+def test_reset_removes_everything(database: Database) -> None:
+    """A reset leaves empty tables at the newest revision, of an old database and of a new file alike."""
+    url = str(database.url)
+    reset_database(url)
+    with database.write() as connection:
+        connection.execute(text("INSERT INTO clockwork (id, last_tick) VALUES (1, '2026-01-01 00:00:00')"))
+
+    reset_database(url)
+
+    with database.read() as connection:
+        assert 0 == connection.execute(text("SELECT count(*) FROM clockwork")).scalar_one()
+    assert migrate.HEAD == migrate.current_revision(database)
+
+
+def test_verbs_tell_the_revision(tmp_path: Path) -> None:
+    """Upgrading and downgrading say where the database is then."""
+    url = f"sqlite:///{tmp_path}/alisio.db"
+
+    assert migrate.HEAD == upgrade_database(url)
+    assert migrate.HEAD == upgrade_database(url, "head")
+    assert downgrade_database(url, "base") is None
+
+
+def test_no_such_revision(database: Database) -> None:
+    """A revision that is not there is named, and nothing is changed."""
+    migrate.upgrade(database)
+
+    with pytest.raises(InvalidInputError, match="nonsense"):
+        migrate.downgrade(database, "nonsense")
+
+    assert migrate.HEAD == migrate.current_revision(database)
+
+
+def test_database_of_a_newer_release(database: Database) -> None:
+    """A database of a newer release is refused in one line and left as it is."""
+    migrate.upgrade(database)
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(ConflictError) as caught:
+        migrate.upgrade(database)
+
+    assert "database_is_newer" == caught.value.code
+    assert "9999" == migrate.current_revision(database)
+
+
+def test_several_at_once(tmp_path: Path) -> None:
+    """Processes that find no tables at the same moment make them once, and none of them fails."""
+    url = f"sqlite:///{tmp_path}/alisio.db"
+    program = textwrap.dedent(
+        """
+        import sys
+        from alisio_server.embedded import upgrade_database
+        sys.stdin.readline()
+        upgrade_database(sys.argv[1])
+        """
+    )
+    command = [sys.executable, "-c", program, url]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    outputs = [process.communicate("\n", timeout=60) for process in processes]
+
+    assert [0] * 4 == [process.returncode for process in processes], outputs
+
+
+def test_up_to_date_costs_no_alembic(tmp_path: Path) -> None:
+    """Opening a database that is up to date imports neither Alembic nor the routes nor the HTTP server."""
+    url = f"sqlite:///{tmp_path}/alisio.db"
+    upgrade_database(url)
+    program = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from alisio_server.embedded import open_backend
+        from alisio_server.settings import ServerSettings
+        from alisio.contract.ids import new_id
+        from alisio.contract.reports import Report
+        backend = open_backend(ServerSettings(sys.argv[1], Path(sys.argv[2])))
+        state = {"type": "COMPLETED", "name": "Completed", "timestamp": "2026-01-01T00:00:00Z"}
+        report = {"attempt": 1, "sequence": 1, "origin": "script", "facts": {"flow_name": "x"}, "states": [state]}
+        backend.apply_report(new_id(), Report.model_validate(report))
+        backend.close()
+        heavy = {"alembic", "aws_lambda_powertools", "uvicorn", "httpx", "jsonschema", "sqlalchemy.orm"}
+        print(sorted(heavy & sys.modules.keys()))
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, url, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert "[]" == done.stdout.strip()
