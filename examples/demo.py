@@ -99,7 +99,7 @@ class Demo:
 
     def say(self, text: str) -> None:
         """Print a heading."""
-        self.console.print(f"\n[bold]{text}[/bold]")
+        self.console.print(f"\n[bold]{text}[/bold]", soft_wrap=True)
 
     def command(self, *arguments: str, cwd: Path | None = None) -> None:
         """Show a command and what it prints; it must succeed."""

@@ -24,8 +24,18 @@ from alisio_agent.framing import Message, Unpacker, pack
 from alisio_agent.supervisor.child import DEFAULT_MODULE
 from alisio_agent.supervisor.main import detach, supervise
 
-# What supervisors and children would import first of all, so that none of them has to.
-PRELOADED = (DEFAULT_MODULE, "alisio_agent.supervisor.bundles", "ctypes", "ssl")
+# What supervisors and children would import sooner or later, so that none of them has to.
+PRELOADED = (
+    DEFAULT_MODULE,
+    "alisio.engine.submission",
+    "alisio.task_runners.threads",
+    "alisio_agent.supervisor.bundles",
+    "asyncio",
+    "ctypes",
+    "encodings.idna",
+    "pydantic.type_adapter",
+    "ssl",
+)
 _READ_BYTES = 1_048_576
 
 

@@ -138,6 +138,11 @@ def read_json(body: str | bytes) -> dict[str, Any]:
     return cleaned
 
 
+def storable(text: str) -> str:
+    """Replace the characters that PostgreSQL cannot store by U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
@@ -151,7 +156,7 @@ def _finite(digits: str) -> float:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value)
+        return storable(value)
     if isinstance(value, list):
         return [_clean(item) for item in value]
     if isinstance(value, dict):

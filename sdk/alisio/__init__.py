@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alisio import runtime
-    from alisio.annotations import allow_failure, unmapped
     from alisio.context import tags
     from alisio.flows import Flow, flow
     from alisio.logging import get_run_logger
     from alisio.states import State
     from alisio.tasks import Task, task
+    from alisio.utilities.annotations import allow_failure, unmapped
 
 __version__ = "0.1.0"
 
@@ -38,12 +38,12 @@ _HOMES = {
     "Flow": "alisio.flows",
     "State": "alisio.states",
     "Task": "alisio.tasks",
-    "allow_failure": "alisio.annotations",
+    "allow_failure": "alisio.utilities.annotations",
     "flow": "alisio.flows",
     "get_run_logger": "alisio.logging",
     "tags": "alisio.context",
     "task": "alisio.tasks",
-    "unmapped": "alisio.annotations",
+    "unmapped": "alisio.utilities.annotations",
 }
 """Where each public name is defined."""
 

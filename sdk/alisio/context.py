@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -46,10 +46,34 @@ def tags(*new_tags: str) -> Iterator[frozenset[str]]:
 
     Yields:
         All tags that hold within the block.
+
+    Raises:
+        ValueError: A tag cannot be used.
     """
-    together = current_tags.get() | frozenset(new_tags)
+    together = current_tags.get() | checked_tags(new_tags)
     token = current_tags.set(together)
     try:
         yield together
     finally:
         current_tags.reset(token)
+
+
+def checked_tags(tags: Iterable[str]) -> frozenset[str]:
+    """Refuse what cannot be tags.
+
+    Args:
+        tags: Texts of 1 to 200 characters.
+
+    Returns:
+        The same, each once.
+
+    Raises:
+        ValueError: One of them is something else, or they are one text and not several.
+    """
+    if isinstance(tags, str):
+        raise ValueError(f"tags are several texts: write [{tags!r}], not {tags!r}")
+    checked = frozenset(tags)
+    for tag in checked:
+        if not isinstance(tag, str) or not 0 < len(tag) <= 200 or "\x00" in tag:
+            raise ValueError(f"{tag!r} cannot be a tag: 1 to 200 characters of text")
+    return checked

@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, overload
 
-from alisio.engine.definition import Definition, RetryDelay, RunName
+from alisio.engine.definition import Definition, RetryDelay, RunName, file_version
+from alisio.engine.jsonable import clean_text
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-T = TypeVar("T")
 
 _NAME = re.compile(r"[^/%&<>\x00-\x1f]{1,200}")
 
@@ -75,12 +75,12 @@ class Flow(Definition, Generic[P, R]):
             raise ValueError(f"{self.name!r} cannot be a flow's name: 1 to 200 characters, none of / % & < >")
         self.validate_parameters = validate_parameters
         self._task_runner = task_runner() if isinstance(task_runner, type) else task_runner
-        self._version = version
+        self._version = version and clean_text(version, 200)
 
     @overload
     def __call__(
-        self: Flow[P, Coroutine[Any, Any, T]], *args: Any, return_state: Literal[True], **kwargs: Any
-    ) -> Coroutine[Any, Any, State[T]]: ...
+        self: Flow[P, Coroutine[Any, Any, Any]], *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> Any: ...
 
     @overload
     def __call__(self: Flow[P, R], *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R]: ...
@@ -113,7 +113,7 @@ class Flow(Definition, Generic[P, R]):
     def version(self) -> str:
         """Its version: the one it was given, else the first digits of the sha256 of its file, else `unknown`."""
         if self._version is None:
-            self._version = _file_version(self.fn)
+            self._version = file_version(self.fn)
         return self._version
 
     @property
@@ -252,16 +252,6 @@ class Flow(Definition, Generic[P, R]):
             job_variables=job_variables,
             paused=paused,
         )
-
-
-def _file_version(fn: Callable[..., Any]) -> str:
-    import hashlib
-    from pathlib import Path
-
-    try:
-        return hashlib.sha256(Path(inspect.getfile(inspect.unwrap(fn))).read_bytes()).hexdigest()[:16]
-    except (OSError, TypeError):
-        return "unknown"
 
 
 @overload

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, overload
 
+from alisio.context import checked_tags
 from alisio.engine.definition import Definition, RetryDelay, RunName
 
 if TYPE_CHECKING:
@@ -60,14 +61,16 @@ class Task(Definition, Generic[P, R]):
             timeout_seconds=timeout_seconds,
             log_prints=log_prints,
         )
-        self.tags = frozenset(tags or ())
+        if not 0 < len(self.name) <= 400:
+            raise ValueError(f"{self.name!r} cannot be a task's name: 1 to 400 characters")
+        self.tags = checked_tags(tags or ())
         self.task_key = f"{getattr(fn, '__module__', None)}.{getattr(fn, '__qualname__', self.name)}"[:500]
         self._sorted_tags = sorted(self.tags)
 
     @overload
     def __call__(
-        self: Task[P, Coroutine[Any, Any, T]], *args: Any, return_state: Literal[True], **kwargs: Any
-    ) -> Coroutine[Any, Any, State[T]]: ...
+        self: Task[P, Coroutine[Any, Any, Any]], *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> Any: ...
 
     @overload
     def __call__(self: Task[P, R], *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R]: ...

@@ -70,7 +70,7 @@ class LaptopBackend:
         assert self._server is not None
         self._server.send_signal(signal.SIGINT)
         self._server.wait(timeout=20)
-        left = processes_of(self.environment["ALISIO_HOME"])
+        left = processes_in(self.environment["ALISIO_HOME"])
         commands = [process.info["cmdline"] for process in left]
         for process in left:
             process.kill()
@@ -104,12 +104,12 @@ def is_healthy(api_url: str) -> bool:
         return False
 
 
-def processes_of(home: str) -> list[psutil.Process]:
-    """List the living processes that were started with this `ALISIO_HOME`."""
+def processes_in(folder: str) -> list[psutil.Process]:
+    """List the living processes whose `ALISIO_HOME` is the folder or lies in it."""
     found = []
     for process in psutil.process_iter(["cmdline", "environ", "status"]):
         environment = process.info["environ"] or {}
-        if environment.get("ALISIO_HOME") == home and process.info["status"] != psutil.STATUS_ZOMBIE:
+        if environment.get("ALISIO_HOME", "").startswith(folder) and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found
 

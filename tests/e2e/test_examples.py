@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.backends import clean_environment, processes_of
+from tests.e2e.backends import clean_environment, processes_in
 from tests.e2e.stack import Stack
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -37,16 +40,40 @@ def test_the_weather_is_summed_up_and_published(stack: Stack) -> None:
     assert "The wettest month was 2014-03, with 240 mm of rain." in lines
 
 
-@pytest.mark.timeout(150)
-def test_the_demo_runs_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    """`make demo ONESHOT=1` shows a manual and a scheduled run COMPLETED and the report; then all of it is gone."""
-    environment = clean_environment(home=tmp_path / "unused") | {"TMPDIR": str(tmp_path)}
-
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """The driver of `make demo ONESHOT=1`; nothing of it may be left at the end."""
+    environment = clean_environment(home=tmp_path / "unused") | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, str(EXAMPLES / "demo.py"), "--oneshot"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
-
-    assert 0 == done.returncode, done.stdout + done.stderr
-    assert "The wettest month" in done.stdout
-    assert done.stdout.count("COMPLETED") >= 2
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        yield process
     assert [] == list(tmp_path.iterdir())
-    assert [] == processes_of(str(tmp_path / "unused"))
+    assert [] == processes_in(str(tmp_path))
+
+
+def test_the_demo_shows_a_manual_and_a_scheduled_run(demo: subprocess.Popen[str]) -> None:
+    """With `--oneshot` the demo ends by itself when runs of both kinds are COMPLETED and the report is shown."""
+    shown, _ = demo.communicate(timeout=100)
+
+    assert 0 == demo.returncode, shown
+    assert "The wettest month" in shown
+    assert re.search(r"^[1-9]\d* manual COMPLETED$", shown, re.MULTILINE)
+    assert re.search(r"^[1-9]\d* scheduled COMPLETED$", shown, re.MULTILINE)
+
+
+def test_the_demo_cleans_up_when_it_is_interrupted(demo: subprocess.Popen[str]) -> None:
+    """Ctrl-C in the middle of a run ends the demo with 130 and without a traceback."""
+    assert demo.stdout is not None
+    shown = ""
+    while "created flow run" not in shown:
+        line = demo.stdout.readline()
+        assert line, shown
+        shown += line
+
+    demo.send_signal(signal.SIGINT)
+
+    rest, _ = demo.communicate(timeout=60)
+    assert 130 == demo.returncode, shown + rest
+    assert "Traceback" not in rest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 from tests.e2e.flows import HELD, QUICK
@@ -240,3 +242,25 @@ def test_the_bundle_holds_the_project_without_what_is_ignored(stack: Stack) -> N
 
     stack.wait_for_run(run_id, "COMPLETED")
     assert "helped kept.secret words/data.txt" in stack.logs(run_id)
+
+
+def test_a_flow_deploys_itself(stack: Stack) -> None:
+    """`flow.deploy()` in a script makes the deployment that `alisio deploy` would."""
+    source = f"""
+        from alisio import flow
+
+        @flow(log_prints=True)
+        def main(word: str):
+            print(f"the word is {{word}}")
+
+        if __name__ == "__main__":
+            main.deploy(name="from-code", work_pool_name="{stack.pool}", parameters={{"word": "coded"}}, tags=["own"])
+    """
+    script = stack.write("flow.py", source)
+    subprocess.run([sys.executable, str(script)], env=stack.backend.environment, check=True, timeout=60)
+    stack.start_agent()
+
+    stack.cli("deployment", "run", "main/from-code", "--watch")
+
+    [run] = stack.runs(tags=["own"])
+    assert "the word is coded" in stack.logs(run["id"])

@@ -20,7 +20,7 @@ MAX_UNPACKED_BYTES = 2_000_000_000
 _CHUNK_BYTES = 1_048_576
 _TIMEOUT_SECONDS = 30.0
 _GIVE_UP_SECONDS = 600.0
-_TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
+_TRY_AGAIN = frozenset({429, 502, 503, 504})
 
 
 class BundleError(Exception):

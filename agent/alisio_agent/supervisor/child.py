@@ -13,7 +13,6 @@ import json
 import os
 import signal
 import sys
-import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TextIO
@@ -141,7 +140,7 @@ def _run(job: dict[str, Any], folder: Path, warm: bool, parent: int, fds: tuple[
     except SystemExit as exit_:
         code = _exit_code(exit_)
     except BaseException:
-        traceback.print_exc()
+        _print_error()
     finally:
         _leave(code)
 
@@ -234,6 +233,12 @@ def _exit_code(exit_: SystemExit) -> int:
     return 1
 
 
+def _print_error() -> None:
+    import traceback  # not at the top: the supervisor itself has no room for it
+
+    traceback.print_exc()
+
+
 def _leave(code: int) -> NoReturn:
     """End: first the exit handlers, then what is still in buffers.
 
@@ -245,6 +250,6 @@ def _leave(code: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:
-        traceback.print_exc()
+        _print_error()
     finally:
         os._exit(code & 0xFF)

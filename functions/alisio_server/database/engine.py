@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from json import JSONEncoder
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy.engine import URL
 from alisio_server.errors import InvalidInputError
 
 _WRITE = "alisio_write"
+_COMPACT = JSONEncoder(separators=(",", ":"))
 _SYNC_DRIVERS = {
     "sqlite": "sqlite+pysqlite",
     "postgresql": "postgresql+psycopg2",
@@ -65,7 +67,7 @@ class Database:
         if self.is_sqlite and self.url.database is not None:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
-        self.engine: Engine = create_engine(self.url, **options)
+        self.engine: Engine = create_engine(self.url, json_serializer=_COMPACT.encode, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)

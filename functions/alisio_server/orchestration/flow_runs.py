@@ -55,7 +55,7 @@ def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> U
         "idempotency_key": wanted.idempotency_key,
         "created_by": "api",
     }
-    made = tx.connection.execute(insert_into(tx, flow_run).values(values).on_conflict_do_nothing())
+    made = tx.connection.execute(insert_into(tx, flow_run).on_conflict_do_nothing(), values)
     if made.rowcount == 0:
         first = find_by_key(tx, deployment_id, wanted.idempotency_key)
         if first is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import bindparam, delete, or_, select
 
 from alisio.contract.ids import new_id
 from alisio.contract.states import LEASED
@@ -12,6 +12,8 @@ from alisio_server.database.tables import flow, flow_run
 from alisio_server.errors import ConflictError, NotFoundError
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.services import Transaction
+
+_BY_NAME = select(flow.c.id).where(flow.c.name == bindparam("name"))
 
 
 def ensure_flow(tx: Transaction, name: str) -> UUID:
@@ -24,13 +26,12 @@ def ensure_flow(tx: Transaction, name: str) -> UUID:
     Returns:
         Its id.
     """
-    by_name = select(flow.c.id).where(flow.c.name == name)
-    found: UUID | None = tx.connection.execute(by_name).scalar_one_or_none()
+    found: UUID | None = tx.connection.execute(_BY_NAME, {"name": name}).scalar_one_or_none()
     if found is not None:
         return found
     make = insert_into(tx, flow).values(id=new_id(), name=name, created=tx.now())
     tx.connection.execute(make.on_conflict_do_nothing(index_elements=["name"]))
-    made: UUID = tx.connection.execute(by_name).scalar_one()
+    made: UUID = tx.connection.execute(_BY_NAME, {"name": name}).scalar_one()
     return made
 
 

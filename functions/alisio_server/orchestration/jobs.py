@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, bindparam, select
 
 from alisio.contract.states import StateType
 from alisio.contract.work_pools import BundleRef, Job
@@ -41,7 +41,7 @@ _JOBS: Select[Any] = (
     .join(work_queue, flow_run.c.work_queue_id == work_queue.c.id)
     .join(work_pool, work_queue.c.work_pool_id == work_pool.c.id)
     .outerjoin(bundle, deployment.c.bundle == bundle.c.sha256)
-    .where(flow_run.c.state_type == StateType.PENDING)
+    .where(flow_run.c.claim_id == bindparam("claim"), flow_run.c.state_type == StateType.PENDING)
     .order_by(work_queue.c.priority, flow_run.c.due, flow_run.c.id)
 )
 
@@ -57,7 +57,7 @@ def jobs_of(tx: Transaction, claim_id: UUID, bundle_url: Callable[[str], str]) -
     Returns:
         The jobs, in the order in which they are to start.
     """
-    return [_job(row, bundle_url) for row in tx.connection.execute(_JOBS.where(flow_run.c.claim_id == claim_id))]
+    return [_job(row, bundle_url) for row in tx.connection.execute(_JOBS, {"claim": claim_id})]
 
 
 def _job(row: Row[Any], bundle_url: Callable[[str], str]) -> Job:

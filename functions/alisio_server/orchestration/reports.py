@@ -76,7 +76,7 @@ def _create_by_hand(tx: Transaction, run_id: UUID, report: Report, now: datetime
         "updated": now,
     }
     # Two senders of the same first report: the second one finds the run of the first, and its sequence.
-    tx.connection.execute(insert_into(tx, flow_run).values(values).on_conflict_do_nothing())
+    tx.connection.execute(insert_into(tx, flow_run).on_conflict_do_nothing(), values)
     row = find_run(tx, run_id)
     if row is None:
         raise NotFoundError(f"there is no flow run {run_id}", code="flow_run_not_found")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, insert, select, update
 
 from alisio.contract.states import StateType
 from alisio_server.database.tables import flow_run, flow_run_state, work_pool, work_queue
@@ -20,11 +20,30 @@ from alisio_server.orchestration.transitions import propose
 from alisio_server.services import Transaction
 
 _FIRST_WAKE_INTERVAL_SECONDS = 60.0
-_LARGE = {"parameters", "job_variables", "tags"}
 
 _RUNS: Select[Any] = (
     select(
-        *(column for column in flow_run.c if column.name not in _LARGE),
+        flow_run.c.id,
+        flow_run.c.root_flow_run_id,
+        flow_run.c.deployment_id,
+        flow_run.c.work_queue_id,
+        flow_run.c.occurrence,
+        flow_run.c.created_by,
+        flow_run.c.state_type,
+        flow_run.c.state_name,
+        flow_run.c.state_message,
+        flow_run.c.state_timestamp,
+        flow_run.c.provisional,
+        flow_run.c.due,
+        flow_run.c.started,
+        flow_run.c.attempt,
+        flow_run.c.unstarted_claims,
+        flow_run.c.report_sequence,
+        flow_run.c.agent_id,
+        flow_run.c.lease_until,
+        flow_run.c.retries,
+        flow_run.c.retry_delays,
+        flow_run.c.retries_used,
         work_queue.c.work_pool_id,
         work_queue.c.concurrency_limit.label("queue_limit"),
         work_pool.c.concurrency_limit.label("pool_limit"),
@@ -32,17 +51,20 @@ _RUNS: Select[Any] = (
     .outerjoin_from(flow_run, work_queue, flow_run.c.work_queue_id == work_queue.c.id)
     .outerjoin(work_pool, work_queue.c.work_pool_id == work_pool.c.id)
 )
-_LOCKED = _RUNS.with_for_update(of=flow_run)
-_SKIPPING_LOCKED = _RUNS.with_for_update(of=flow_run, skip_locked=True)
+# Built once, with the values as parameters: building a statement takes longer than executing it.
+_BY_ID = _RUNS.where(flow_run.c.id == bindparam("run_id")).with_for_update(of=flow_run)
+_UPDATE = update(flow_run).where(flow_run.c.id == bindparam("run_id"))
+UNLOCKED_RUNS = _RUNS.with_for_update(of=flow_run, skip_locked=True)
+"""Reads and locks what the rules look at of runs, leaving out those that others have locked."""
 
 
 def find_run(tx: Transaction, run_id: UUID) -> Row[Any] | None:
-    """Read and lock a run, without its parameters and tags; None where there is none."""
-    return tx.connection.execute(_LOCKED.where(flow_run.c.id == run_id)).one_or_none()
+    """Read and lock what the rules look at of a run; None where there is none."""
+    return tx.connection.execute(_BY_ID, {"run_id": run_id}).one_or_none()
 
 
 def load_run(tx: Transaction, run_id: UUID) -> Row[Any]:
-    """Read and lock a run, without its parameters and tags.
+    """Read and lock what the rules look at of a run.
 
     Raises:
         NotFoundError: There is no such run.
@@ -56,8 +78,8 @@ def load_run(tx: Transaction, run_id: UUID) -> Row[Any]:
 def lock_runs(
     tx: Transaction, *conditions: ColumnElement[bool], order_by: Sequence[ColumnElement[Any]], limit: int
 ) -> Sequence[Row[Any]]:
-    """Read and lock runs, without their parameters and tags, leaving out those that others have locked."""
-    wanted = _SKIPPING_LOCKED.where(*conditions).order_by(*order_by).limit(limit)
+    """Read and lock what the rules look at of runs, leaving out those that others have locked."""
+    wanted = UNLOCKED_RUNS.where(*conditions).order_by(*order_by).limit(limit)
     return tx.connection.execute(wanted).all()
 
 
@@ -114,7 +136,7 @@ def store(tx: Transaction, row: Row[Any], verdict: Accept | Delay, now: datetime
 
 def write_run(tx: Transaction, run_id: UUID, changes: dict[str, Any]) -> None:
     """Update a run's row."""
-    tx.connection.execute(update(flow_run).where(flow_run.c.id == run_id).values(changes))
+    tx.connection.execute(_UPDATE, {"run_id": run_id, **changes})
     if changes.get("wake_at") is not None and changes["wake_at"] <= changes["updated"]:
         tx.woken.add(run_id)
 
@@ -224,5 +246,5 @@ def settle(tx: Transaction, row: Row[Any], verdict: Accept | Delay, now: datetim
     elif verdict.state.type.is_terminal:
         free_slots(tx, row, now)
         end_children(tx, row.id, verdict.state.type, now)
-    elif verdict.state.type is StateType.RUNNING and row.provisional:
+    elif verdict.state.type is StateType.RUNNING and row.provisional and row.work_queue_id is not None:
         take_slots(tx, [(row.id, row.attempt, row.work_pool_id, row.work_queue_id)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 _OUTBOX: Select[Any] = select(
     flow_run.c.id, flow_run.c.work_queue_id, flow_run.c.due, flow_run.c.wake_at, flow_run.c.wake_interval
-)
+).where(flow_run.c.wake_at.is_not(None), flow_run.c.work_queue_id.is_not(None))
 
 
 def send_wake_ups(services: Services, run_ids: Iterable[UUID]) -> None:
@@ -34,7 +34,7 @@ def send_wake_ups(services: Services, run_ids: Iterable[UUID]) -> None:
     """
     ids = list(run_ids)
     with services.database.read() as connection:
-        wanted = _OUTBOX.where(flow_run.c.id.in_(ids), flow_run.c.wake_at.is_not(None))
+        wanted = _OUTBOX.where(flow_run.c.id.in_(ids))
         rows = connection.execute(wanted).all()
     try:
         _send(services, rows)
@@ -62,11 +62,10 @@ def send_due_wake_ups(services: Services) -> int:
     return len(rows)
 
 
-def _send(services: Services, rows: Iterable[Row[Any]]) -> None:
-    waiting = [row for row in rows if row.work_queue_id is not None]
-    if not waiting:
+def _send(services: Services, rows: Sequence[Row[Any]]) -> None:
+    if not rows:
         return
-    services.wake_ups.send([WakeUp(row.work_queue_id, row.id, row.due) for row in waiting])
+    services.wake_ups.send([WakeUp(row.work_queue_id, row.id, row.due) for row in rows])
     # Only where nobody has set or cleared it meanwhile.
     move_on = (
         update(flow_run)
@@ -82,6 +81,6 @@ def _send(services: Services, rows: Iterable[Row[Any]]) -> None:
                 "next_wake": max(row.due, now) + timedelta(seconds=row.wake_interval),
                 "next_interval": min(2 * row.wake_interval, _MAX_INTERVAL_SECONDS),
             }
-            for row in waiting
+            for row in rows
         ]
         connection.execute(move_on, moves)

@@ -6,16 +6,22 @@ from typing import Annotated
 from uuid import UUID
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import AfterValidator
 
 from alisio.contract.base import Page
 from alisio.contract.work_pools import Agent, AgentBeat, BeatAnswer
 from alisio_server.database.queries import agents as queries
+from alisio_server.events import storable
 from alisio_server.orchestration import agents
 from alisio_server.routes.support import PageCursor, PageLimit, Resource
 
 resource = Resource("Agents")
 
-PoolName = Annotated[str | None, Query(max_length=200, description="Only the agents of this work pool.")]
+PoolName = Annotated[
+    str | None,
+    AfterValidator(lambda name: name and storable(name)),
+    Query(max_length=200, description="Only the agents of this work pool."),
+]
 
 
 @resource.route("PUT", "/api/agents/<agent_id>", errors=(404, 409))

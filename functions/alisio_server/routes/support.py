@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import BeforeValidator
 
 from alisio.contract.base import MAX_PAGE, ErrorBody
-from alisio_server.events import raw_body
+from alisio_server.events import raw_body, storable
 from alisio_server.services import Services
 
 Base64 = NewType("Base64", str)
@@ -33,7 +33,7 @@ _ERRORS = {
 _ALWAYS = (400, 422, 500, 503)
 _WITH_BODY = (413, 415)
 
-PathName = Annotated[str, BeforeValidator(unquote)]
+PathName = Annotated[str, BeforeValidator(lambda text: storable(unquote(text)))]
 """A name in a path. Names hold no percent sign, so one that API Gateway has decoded already comes to no harm."""
 
 PageLimit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Rows a page.")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -138,8 +140,10 @@ def _deploy_all(planned: list[tuple[Source, Plan]], output: Output) -> None:
     from alisio.deployments.deploying import Deployer
     from alisio.engine.entrypoints import load_flow
 
-    # Every flow is loaded before anything is sent: a broken one leaves nothing half done.
-    loaded = [(load_flow(source.entrypoint, source.root), source, plan) for source, plan in planned]
+    # Every flow is loaded before anything is sent: a broken one leaves nothing half done. What the files print
+    # is not part of what this command prints.
+    with redirect_stdout(sys.stderr):
+        loaded = [(load_flow(source.entrypoint, source.root), source, plan) for source, plan in planned]
     deployed = []
     with session() as client:
         deployer = Deployer(client)

@@ -82,7 +82,10 @@ def run(
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow states and logs to the end.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Run a deployment. With `--watch` it exits with 0 if the run completes, else with 1."""
+    """Run a deployment.
+
+    With `--watch` it exits with 0 if the run completes, else with 1; as JSON, states and logs go to stderr.
+    """
     from alisio.cli.rendering import show_model
     from alisio.cli.session import find_deployment, session
     from alisio.cli.watching import watch_run
@@ -103,7 +106,7 @@ def run(
         else:
             typer.echo(f"created flow run {created.name} with id {created.id}")
         if watch:
-            raise typer.Exit(watch_run(client, created.id))
+            raise typer.Exit(watch_run(client, created.id, to_stderr=output is Output.JSON))
 
 
 @app.command("pause", epilog=example("alisio deployment pause weather/hourly"))

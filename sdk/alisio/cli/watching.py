@@ -57,12 +57,13 @@ class Follower:
                 return new
 
 
-def watch_run(client: Client, flow_run_id: UUID) -> int:
+def watch_run(client: Client, flow_run_id: UUID, *, to_stderr: bool = False) -> int:
     """Show a run's states and log lines until it ends.
 
     Args:
         client: Where to ask.
         flow_run_id: The run.
+        to_stderr: Whether stdout is kept for something else.
 
     Returns:
         The exit code: 0 if the run completed, else 1.
@@ -78,7 +79,7 @@ def watch_run(client: Client, flow_run_id: UUID) -> int:
         news.extend((state.timestamp, state_text(state)) for state in follower.new_states())
         news.extend((line.timestamp, log_text(line)) for line in follower.new_logs())
         for _, text in sorted(news, key=lambda item: item[0]):
-            typer.echo(text)
+            typer.echo(text, err=to_stderr)
         news.clear()
 
     _until_ended(follower, show)

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from alisio.client.calls import deployments
 from alisio.client.calls.base import Call, read_answer
-from alisio.client.discovery import find_server
 from alisio.client.methods import RouteMethods
+from alisio.client.opening import open_transport
 from alisio.client.transport import Transport
 from alisio.contract.deployments import BundleAnnounce, BundleAnswer
 from alisio.contract.reports import ReportAnswer
@@ -22,10 +22,7 @@ AnswerT = TypeVar("AnswerT")
 
 
 def open_client(settings: Settings | None = None) -> Client:
-    """Open a client to the server that the settings name.
-
-    That is `ALISIO_API_URL`; else a server that runs on this machine on the same database; else the database
-    itself, worked on inside this process.
+    """Open a client to the server that the settings name; see `alisio.client.opening.open_transport`.
 
     Args:
         settings: In place of those that hold now.
@@ -37,13 +34,7 @@ def open_client(settings: Settings | None = None) -> Client:
         SettingsError: A setting cannot be used.
         ApiUnreachableError: The database cannot be used.
     """
-    chosen = settings or current_settings()
-    url = find_server(chosen)
-    if url is not None:
-        return Client.over_http(url)
-    from alisio.client.embedded import EmbeddedTransport
-
-    return Client(EmbeddedTransport(chosen))
+    return Client(open_transport(settings or current_settings()))
 
 
 class Client(RouteMethods):

@@ -120,7 +120,13 @@ def deploy_flow(
         ApiUnreachableError: No server answers.
     """
     from alisio.client import open_client
+    from alisio.engine.entrypoints import is_loading
 
+    if is_loading():
+        raise ProjectError(
+            f"flow {flow.name!r} would be deployed whenever its file is loaded; "
+            "put the call below `if __name__ == '__main__':`"
+        )
     plan = Plan(
         name=name,
         work_pool_name=work_pool_name,

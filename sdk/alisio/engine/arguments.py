@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from alisio.annotations import allow_failure, unmapped
 from alisio.contract.states import StateType
 from alisio.engine.provenance import LEAVES, Provenance
 from alisio.futures import TaskRunFuture
 from alisio.states import State
+from alisio.utilities.annotations import allow_failure, unmapped
 
 Link: TypeAlias = "TaskRunFuture[Any] | State[Any]"
 _DIRECT = (TaskRunFuture, State, unmapped, allow_failure)

@@ -6,6 +6,7 @@ contract. Threads put news in at any time; they cost a dictionary entry, and are
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections import deque
@@ -18,9 +19,9 @@ from alisio.engine.jsonable import clean_text
 from alisio.engine.runs import FlowRun, Run, TaskRun
 
 MAX_ROWS = 1_000
-FULL_AT_BYTES = 300_000
-"""A frame takes no more rows when it is, by a high estimate, as large as this. With the largest row as its last it
-stays under the megabyte that a line of the pipe, and a packed report, may have."""
+FULL_AT_BYTES = 350_000
+"""A frame takes no more rows when its JSON, in ASCII, is as long as this. With the largest row as its last it stays
+under the megabyte that a line of the pipe, and a packed report, may have."""
 
 MAX_LOG_MESSAGE = 100_000
 MAX_WAITING_LOGS = 100_000
@@ -54,10 +55,12 @@ class Outbox:
 
     Args:
         wake: Called when there are news after there were none.
+        wake_for_log: Called instead, for each log line, in the thread that has logged it.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], None], wake_for_log: Callable[[], None] | None = None) -> None:
         self._wake = wake
+        self._wake_for_log = wake_for_log
         self._lock = threading.Lock()
         self._root: FlowRun | None = None
         self._muted = False
@@ -113,7 +116,10 @@ class Outbox:
                 self._dropped_logs += 1
                 return
             self._logs.append(entry)
-        self._announce()
+        if self._wake_for_log is None:
+            self._announce()
+        else:
+            self._wake_for_log()
 
     def mute(self) -> None:
         """Keep nothing any more: this process is a fork, and the parent tells of the run."""
@@ -200,15 +206,4 @@ class _Frame:
     def add(self, key: str, row: dict[str, Any]) -> None:
         self.body.setdefault(key, []).append(row)
         self.rows += 1
-        self.bytes += _estimate(row)
-
-
-def _estimate(value: Any) -> int:
-    """Tell about how many bytes a value takes as JSON, rather too many than too few."""
-    if isinstance(value, str):
-        return 2 * len(value) + 8 if value.isascii() else 4 * len(value) + 8
-    if isinstance(value, dict):
-        return sum(_estimate(key) + _estimate(item) for key, item in value.items()) + 8
-    if isinstance(value, list):
-        return sum(_estimate(item) for item in value) + 8
-    return 24
+        self.bytes += len(json.dumps(row))

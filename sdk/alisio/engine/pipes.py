@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import threading
-import time
 from collections.abc import Mapping
 from types import FrameType
 from typing import Any
@@ -17,6 +16,12 @@ from alisio.exceptions import TerminationSignal
 
 FLUSH_SECONDS = 0.05
 """How long news are gathered before they are written."""
+
+LAST_WORDS_SECONDS = 0.1
+"""How long a line of the log waits to be written, in case it is the last that the process says."""
+
+LAST_WORDS_PER_FLUSH = 100
+"""How many lines wait so; those of a flood beyond it are gathered."""
 
 CANCEL_WORD_SECONDS = 1.0
 """How long after SIGTERM the word that it is a cancellation may take; it was written before."""
@@ -32,13 +37,19 @@ class ReportPipe:
     def __init__(self, descriptor: int) -> None:
         # A process that user code leaves behind must not hold the pipe open.
         os.set_inheritable(descriptor, False)
-        self.outbox = Outbox(self._wake)
+        self.outbox = Outbox(self._wake, self._wait_until_written)
         self._descriptor = descriptor
         self._woken = threading.Event()
+        self._hurry = threading.Event()
         self._writing = threading.Lock()
+        self._written = threading.Condition()
+        self._lines_put = 0
+        self._lines_written = 0
+        self._may_wait = 0
 
     def start(self) -> None:
         """Begin to write, from a thread."""
+        self._may_wait = LAST_WORDS_PER_FLUSH
         threading.Thread(target=self._run, name="alisio-report-pipe", daemon=True).start()
         os.register_at_fork(after_in_child=self.outbox.mute)
 
@@ -61,13 +72,36 @@ class ReportPipe:
     def _wake(self) -> None:
         self._woken.set()
 
+    def _wait_until_written(self) -> None:
+        """Hold the thread that has logged until its line is in the pipe: the next thing it does may kill it.
+
+        The writing itself stays with the pipe's thread, where no signal's exception can tear a line.
+        """
+        if self._may_wait <= 0:
+            self._wake()
+            return
+        self._may_wait -= 1
+        with self._written:
+            self._lines_put += 1
+            line = self._lines_put
+            self._hurry.set()
+            self._woken.set()
+            self._written.wait_for(lambda: self._lines_written >= line, LAST_WORDS_SECONDS)
+
     def _run(self) -> None:
         while True:
             self._woken.wait()
-            time.sleep(FLUSH_SECONDS)
+            if not self._hurry.wait(FLUSH_SECONDS):
+                self._may_wait = LAST_WORDS_PER_FLUSH
             self._woken.clear()
+            self._hurry.clear()
+            with self._written:
+                lines = self._lines_put
             if self.outbox.has_news:
                 self.flush()
+            with self._written:
+                self._lines_written = lines
+                self._written.notify_all()
 
 
 class Control:

@@ -173,7 +173,7 @@ class Reporter:
         except KeyboardInterrupt:
             done = False
         if not done:
-            count = len(self._recordings)
+            count = sum(not each.settled for each in self._recordings)
             runs = "1 flow run is" if count == 1 else f"{count} flow runs are"
             sys.stderr.write(f"alisio: {runs} not fully recorded: {self._trouble or 'no answer in time'}\n")
         self._stopping = True
@@ -254,9 +254,9 @@ class Reporter:
 
 
 def _open_client(settings: Settings) -> ReportingClient:
-    from alisio.client import open_client
+    from alisio.client.opening import open_transport
 
-    return open_client(settings)
+    return open_transport(settings)
 
 
 _reporter = Reporter(_open_client)
@@ -286,4 +286,5 @@ def _after_fork() -> None:
 
 
 atexit.register(lambda: _reporter.stop())
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

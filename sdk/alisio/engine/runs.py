@@ -78,19 +78,20 @@ class Run:
         return None
 
     def note(self, type_: StateType, name: str | None = None, message: str | None = None) -> None:
-        """Record that it is in a new state now."""
+        """Record that it is in a new state now; its words are made fit for the wire."""
         if self.closed:
             return
+        name = DEFAULT_NAMES[type_] if name is None else clean_text(name, 100)
+        message = None if message is None else clean_text(message)
         # In this order: who sees it closed sees its last state as well.
-        self.history.append(StateEntry(type_, name or DEFAULT_NAMES[type_], message, time.time()))
+        self.history.append(StateEntry(type_, name, message, time.time()))
         self.closed = type_.is_terminal
         if self.outbox is not None:
             self.outbox.put(self)
 
     def note_end(self, state: State[Any]) -> None:
-        """Record the state that it ended in, with its words made fit for the wire."""
-        message = state.message if state.message is None else clean_text(state.message)
-        self.note(state.type, clean_text(state.name, 100), message)
+        """Record the state that it ended in."""
+        self.note(state.type, state.name, state.message)
 
     def state_records(self) -> list[dict[str, Any]]:
         """Give the history as the contract wants it; of a very long one, the first and the latest states."""

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from alisio.annotations import allow_failure, unmapped
 from alisio.context import current_flow_run
 from alisio.contract.states import StateType
 from alisio.engine.arguments import futures_in
@@ -23,6 +22,7 @@ from alisio.states import State
 from alisio.task_runners.base import TaskRunner
 from alisio.task_runners.threads import ThreadPoolTaskRunner
 from alisio.tasks import Task
+from alisio.utilities.annotations import allow_failure, unmapped
 
 _outside_of_flows: list[TaskRunner] = []
 _making = threading.Lock()

@@ -33,7 +33,7 @@ class ReportServer:
         self.tries = 0
         self.bundles: dict[str, bytes] = {}
         self.state: dict[str, Any] = {"type": "PENDING", "name": "Pending", "timestamp": "2025-01-01T00:00:00Z"}
-        self._applied: dict[int, int] = {}
+        self._applied: dict[tuple[str, int], int] = {}
         self._lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
         self.port = 0
@@ -64,26 +64,27 @@ class ReportServer:
             self._server.server_close()
             self._server = None
 
-    def take(self, report: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def take(self, run: str, report: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Apply a report as the API would."""
         with self._lock:
-            return self._take(report)
+            return self._take(run, report)
 
-    def _take(self, report: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def _take(self, run: str, report: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.tries += 1
         attempt = report["attempt"]
+        key = (run, attempt)
         if attempt != self.attempt:
             return 409, {"code": "stale_attempt", "message": "another attempt was opened"}
         if any(row.get("level") == "poison" for row in report.get("logs", ())):
             return 422, {"code": "invalid_input", "message": "logs.level is no number"}
         if any("poison" in row for row in report.get("states", ())):
             return 422, {"code": "invalid_input", "message": "states.timestamp is missing"}
-        applied = self._applied.get(attempt, 0)
+        applied = self._applied.get(key, 0)
         if report["sequence"] > applied + 1:
             return 409, {"code": "report_out_of_order", "message": f"{applied + 1} comes next"}
         directives: list[dict[str, Any]] = [{"kind": "cancel"}] if self.cancel else []
         if report["sequence"] == applied + 1:
-            self._applied[attempt] = applied + 1
+            self._applied[key] = applied + 1
             self.reports.append(report)
             self.state = report.get("states", [self.state])[-1]
             if self.state["type"] == "FAILED" and self.retries:
@@ -92,7 +93,7 @@ class ReportServer:
                 directives.append({"kind": "retry", "attempt": self.attempt, "delay_seconds": 0.1})
         state = self.state if self.end is None else {**self.state, "type": self.end}
         return 200, {
-            "sequence": self._applied[attempt],
+            "sequence": self._applied[key],
             "state": state,
             "lease_seconds": 30.0,
             "directives": directives,
@@ -128,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.owner.tries += 1
             self._answer(503, {"code": "away", "message": "away"})
             return
-        status, answer = self.owner.take(json.loads(body))
+        status, answer = self.owner.take(self.path.split("/")[-2], json.loads(body))
         if status == 200 and self.owner.lose_answers:
             self.owner.lose_answers -= 1
             self.close_connection = True

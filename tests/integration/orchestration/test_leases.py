@@ -186,6 +186,16 @@ def test_a_laptop_that_slept_comes_back(world: World) -> None:
     assert ("COMPLETED", 0) == (world.read(run_id).state_type, world.slots())
 
 
+def test_a_script_that_slept_comes_back(world: World) -> None:
+    """A run by hand is RUNNING again too; it holds no slots, as it never did."""
+    run_id = new_id()
+    world.report(run_id, 1, RUNNING, origin=Origin.SCRIPT, facts=RunFacts(flow_name="tide"))
+    world.tick()
+    world.tick_for(35)
+    assert RUNNING is world.report(run_id, 2, origin=Origin.SCRIPT).state.type
+    assert 0 == world.slots()
+
+
 def test_one_who_comes_back_may_have_finished(world: World) -> None:
     """The first word after the silence may be the end."""
     run_id = world.started()

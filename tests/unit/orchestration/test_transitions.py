@@ -70,6 +70,7 @@ CASES: list[tuple[RunView, Proposal, str]] = [
     (view(S.CANCELLED), says(S.RUNNING), "run_ended"),
     (IN_PLACE, says(S.RUNNING, attempt=2), "RUNNING"),
     (IN_PLACE, says(S.RUNNING, attempt=1), "stale_attempt"),
+    (IN_PLACE, PersonCancels(), "CANCELLED"),
     # Running
     (view(S.RUNNING), says(None), "unchanged"),
     (view(S.RUNNING), says(S.RUNNING), "unchanged"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from alisio import allow_failure, unmapped
 from alisio.contract.ids import new_id
-from alisio.engine.arguments import SEARCHED_DEEPLY, find, substitute
+from alisio.engine.arguments import SEARCHED_DEEPLY, find, state_of, substitute
 from alisio.engine.provenance import MAX_HELD, Provenance
 from alisio.states import Completed
 
@@ -21,12 +21,13 @@ class Frame:
 
 
 def _results(value: Any) -> Any:
-    return substitute(value, lambda link, _allowed: link.data)
+    return substitute(value, lambda link, _allowed: state_of(link).data)
 
 
 def test_nothing_to_replace() -> None:
     """A value without futures or states in it is the same object afterwards."""
-    for value in (5, "x", [1, {"a": (2, {3})}], {"deep": [[[]]]}, Frame()):
+    values: list[Any] = [5, "x", [1, {"a": (2, {3})}], {"deep": [[[]]]}, Frame()]
+    for value in values:
         assert find(value, None) is None
         assert value is _results(value)
 
@@ -34,11 +35,11 @@ def test_nothing_to_replace() -> None:
 def test_shapes_are_kept() -> None:
     """What is rebuilt is of the same shape; the original is not changed."""
     one, two = Completed(data=1), Completed(data=2)
-    original = {"list": [one, 5], "pair": Pair(one, two), "set": {two}, "mark": unmapped(one)}
+    original: dict[str, Any] = {"list": [one, 5], "pair": Pair(one, two), "set": {two}, "mark": unmapped(one)}
 
     assert {"list": [1, 5], "pair": Pair(1, 2), "set": {2}, "mark": 1} == _results(original)
     assert original["list"][0] is one
-    assert 5 == len(find(original, None).links)  # type: ignore[union-attr]  # it is found
+    assert 5 == len(find(original, None).links)
 
 
 def test_allowed_failures_are_told() -> None:
@@ -77,7 +78,7 @@ def test_provenance_by_weak_reference() -> None:
     provenance.remember(frame, maker)
     assert maker == provenance.source_of(frame)
 
-    freed = []
+    freed: list[int] = []
     frame.__dict__["on_free"] = _OnFree(freed)
     del frame
     gc.collect()

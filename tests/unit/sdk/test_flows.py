@@ -69,11 +69,11 @@ def test_return_state(server: MemoryServer, style: Style) -> None:
         (Running(), ("FAILED", "Failed")),
     ],
 )
-def test_returned_state(server: MemoryServer, style: Style, returned: State, expected: tuple[str, str]) -> None:
+def test_returned_state(server: MemoryServer, style: Style, returned: State[Any], expected: tuple[str, str]) -> None:
     """A state that the function returns is the run's own; one that is not final is a failure."""
 
     @style.flow()
-    def judge() -> State:
+    def judge() -> State[Any]:
         return returned
 
     state = style.run(judge, return_state=True)
@@ -86,7 +86,7 @@ def test_failed_state_raises(server: MemoryServer) -> None:
     """A flow that returns a FAILED state without an exception raises one that says its message."""
 
     @flow
-    def judge() -> State:
+    def judge() -> State[Any]:
         return Failed(message="bad data")
 
     with pytest.raises(FailedRunError, match="bad data"):
@@ -194,12 +194,10 @@ def test_timeout(server: MemoryServer, style: Style) -> None:
     assert ("FAILED", "TimedOut") == (run.state.type, run.state.name)
 
 
-@pytest.mark.parametrize("inner_is_async", [False, True])
-def test_subflow(server: MemoryServer, style: Style, inner_is_async: bool) -> None:
+@pytest.mark.parametrize(("outer_is_async", "inner_is_async"), [(False, False), (True, False), (True, True)])
+def test_subflow(server: MemoryServer, outer_is_async: bool, inner_is_async: bool) -> None:
     """A flow called in a flow is a run of its own, told with its root: sync in both, async in async."""
-    if inner_is_async and not style.is_async:
-        pytest.skip("an asynchronous flow is awaited, so it is called in asynchronous ones")
-    inner_style = Style(inner_is_async)
+    style, inner_style = Style(outer_is_async), Style(inner_is_async)
 
     @task
     def twice(n: int) -> int:
@@ -439,3 +437,12 @@ def test_method(server: MemoryServer) -> None:
             return self.add(n)
 
     assert 6 == Counter().count(1)
+
+
+@pytest.mark.parametrize("bad", ["text", [""], ["x" * 201], [5]])
+def test_bad_tags(bad: Any) -> None:
+    """What cannot be tags is refused where it is given."""
+    with pytest.raises(ValueError, match="tag"):
+        task(tags=bad)(lambda: None)
+    with pytest.raises(ValueError, match="cannot be a tag"), tags(""):
+        raise AssertionError("must not run")

@@ -89,7 +89,7 @@ def test_awkward_signature(server: MemoryServer) -> None:
     def outer(_a: int, /, schema: str, *args: int, copy: float = 1, **kwargs: Any) -> Any:
         return _a, schema, args, copy, kwargs
 
-    assert (1, "x", (2, 3), 4.0, {"z": 5}) == outer("1", "x", 2, 3, copy="4", z=5)  # type: ignore[arg-type]  # converted
+    assert (1, "x", (2, 3), 4.0, {"z": 5}) == outer("1", "x", 2, 3, copy="4", z=5)
 
 
 def test_without_validation(server: MemoryServer) -> None:
@@ -99,7 +99,7 @@ def test_without_validation(server: MemoryServer) -> None:
     def outer(n: int) -> Any:
         return n
 
-    assert "x" == outer("x")  # type: ignore[arg-type]  # what is tested
+    assert "x" == outer("x")
 
 
 def test_unreadable_hint(server: MemoryServer) -> None:
@@ -121,7 +121,7 @@ def test_schema() -> None:
         town: Town,
         day: datetime.date = datetime.date(2026, 1, 1),
         thing: Opaque | None = None,
-        free=5,  # type: ignore[no-untyped-def]  # a parameter without a hint  # noqa: ANN001
+        free=5,  # noqa: ANN001
     ) -> None: ...
 
     schema = outer.parameter_schema()

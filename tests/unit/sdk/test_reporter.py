@@ -128,6 +128,7 @@ def test_cancel_directive(server: MemoryServer, monkeypatch: pytest.MonkeyPatch)
     assert ("CANCELLED", "cancelled on request") == (server.only_run().state.type, server.only_run().state.message)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_fork(server: MemoryServer) -> None:
     """A forked child reports nothing of its parent's run."""
 

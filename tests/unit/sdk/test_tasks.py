@@ -114,7 +114,7 @@ def test_wrong_arguments(server: MemoryServer) -> None:
 
     @flow
     def outer() -> None:
-        double()  # type: ignore[call-arg]  # the mistake that is tested
+        double()
 
     with pytest.raises(ParameterError, match="task 'double': missing a required argument: 'n'"):
         outer()

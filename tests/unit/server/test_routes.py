@@ -90,7 +90,7 @@ def test_odd_input_is_never_a_fault_of_the_server(
         for parameter in operation.get("parameters", []):
             place = place.replace(f"{{{parameter['name']}}}", value)
         for body in bodies:
-            status, answer = ask(backend, method, place, body)
+            status, answer = ask(backend, method, place, body, work_pool_name="\x00")
             assert status < 500, (place, body, answer)
             if status >= 400:
                 assert {"code", "message", "field"} == answer.keys()

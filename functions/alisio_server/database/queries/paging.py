@@ -104,6 +104,7 @@ def decode_cursor(order: Order, cursor: str) -> list[Any]:
         name, *values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if name != order.name or len(values) != len(order.columns):
             raise ValueError(name)
+        json.dumps(values, ensure_ascii=False).encode()  # half surrogates cannot be sent to a database
         return [_from_json(value, column) for value, column in zip(values, order.columns, strict=True)]
     except (ValueError, TypeError, OverflowError, binascii.Error) as error:
         raise InvalidInputError(
@@ -138,4 +139,6 @@ def _checked(value: Any, wanted: type) -> Any:
         raise TypeError(f"{value!r} is no {wanted.__name__}")
     if isinstance(value, int) and abs(value) >= _LARGEST:
         raise ValueError(f"{value} is out of range")
+    if isinstance(value, str) and "\x00" in value:
+        raise ValueError("no column holds NUL")
     return value

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, select, update
 
 from alisio.contract.deployments import CatchUp
 from alisio.contract.states import StateType
@@ -48,7 +48,7 @@ def materialise_lagging(tx: Transaction, after_id: UUID | None) -> tuple[int, UU
     conditions = [schedule.c.materialised_until < now + HORIZON - _SLACK]
     if after_id is not None:
         conditions.append(schedule.c.id > after_id)
-    rows = _read(tx, *conditions)
+    rows = _read(tx, now, *conditions)
     return _materialise(tx, rows, now), rows[-1].id if len(rows) == BATCH else None
 
 
@@ -59,8 +59,8 @@ def materialise_deployment(tx: Transaction, deployment_id: UUID) -> None:
         tx: The transaction.
         deployment_id: The deployment.
     """
-    rows = _read(tx, schedule.c.deployment_id == deployment_id)
-    _materialise(tx, rows, tx.now())
+    now = tx.now()
+    _materialise(tx, _read(tx, now, schedule.c.deployment_id == deployment_id), now)
 
 
 def plan(
@@ -95,9 +95,19 @@ def plan(
     return times, horizon
 
 
-def _read(tx: Transaction, *conditions: ColumnElement[bool]) -> Sequence[Row[Any]]:
-    active = (
-        select(schedule)
+def _read(tx: Transaction, now: datetime, *conditions: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    upcoming = (
+        select(func.count())
+        .where(
+            flow_run.c.deployment_id == schedule.c.deployment_id,
+            flow_run.c.schedule_slug == schedule.c.slug,
+            flow_run.c.occurrence > now,
+            flow_run.c.state_type == StateType.SCHEDULED,
+        )
+        .scalar_subquery()
+    )
+    active: Select[Any] = (
+        select(schedule, upcoming.label("upcoming"))
         .join(deployment, schedule.c.deployment_id == deployment.c.id)
         .where(schedule.c.active, ~deployment.c.paused, deployment.c.work_queue_id.is_not(None), *conditions)
         .order_by(schedule.c.id)
@@ -111,11 +121,10 @@ def _materialise(tx: Transaction, schedules: Sequence[Row[Any]], now: datetime) 
     if not schedules:
         return 0
     homes = _homes(tx, {row.deployment_id for row in schedules})
-    upcoming = _count_upcoming(tx, homes, now)
     runs: list[dict[str, Any]] = []
     watermarks: list[dict[str, Any]] = []
     for row in schedules:
-        room = MAX_UPCOMING - upcoming.get((row.deployment_id, row.slug), 0)
+        room = MAX_UPCOMING - row.upcoming
         try:
             times, watermark = plan(row, CatchUp(row.catch_up), row.materialised_until, now, room)
         except InvalidInputError as error:
@@ -132,19 +141,6 @@ def _materialise(tx: Transaction, schedules: Sequence[Row[Any]], now: datetime) 
 def _homes(tx: Transaction, deployment_ids: set[UUID]) -> dict[UUID, Row[Any]]:
     rows = tx.connection.execute(select(deployment).where(deployment.c.id.in_(deployment_ids)))
     return {row.id: row for row in rows}
-
-
-def _count_upcoming(tx: Transaction, homes: dict[UUID, Row[Any]], now: datetime) -> dict[tuple[UUID, str], int]:
-    counts = (
-        select(flow_run.c.deployment_id, flow_run.c.schedule_slug, func.count())
-        .where(
-            flow_run.c.deployment_id.in_(homes),
-            flow_run.c.state_type == StateType.SCHEDULED,
-            flow_run.c.occurrence > now,
-        )
-        .group_by(flow_run.c.deployment_id, flow_run.c.schedule_slug)
-    )
-    return {(home, slug): count for home, slug, count in tx.connection.execute(counts)}
 
 
 def _run(home: Row[Any], row: Row[Any], time: datetime, now: datetime) -> dict[str, Any]:

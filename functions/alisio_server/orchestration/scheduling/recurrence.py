@@ -31,6 +31,7 @@ _STEPS = {
     "HOURLY": timedelta(hours=1),
     "MINUTELY": timedelta(minutes=1),
 }
+_DENSE = ("HOURLY", "MINUTELY")
 _DATE = re.compile(r"\d{8}(T\d{6}Z?)?")
 
 
@@ -98,33 +99,40 @@ def read_rrule(text: str, timezone: str) -> Recurrence:
     count, until = _whole(parts, "COUNT", _MAX_COUNT), parts.pop("UNTIL", None)
     interval = _whole(parts, "INTERVAL", _MAX_INTERVAL) or 1
     frequency = parts.get("FREQ", "").upper()
-    if frequency not in _STEPS:
-        raise _refused(f"FREQ is one of {', '.join(_STEPS)}; for seconds use an interval")
-    is_dense = frequency in ("HOURLY", "MINUTELY")
-    if "BYEASTER" in parts:
-        raise _refused("BYEASTER is not part of RFC 5545")
-    if is_dense and "BYSETPOS" in parts:
-        raise _refused("BYSETPOS goes with FREQ=DAILY and longer ones")
+    _check(frequency, parts)
     if count is not None and start is None:
         raise _refused("COUNT needs a DTSTART line to count from")
+    begin = _ahead(start or _DEFAULT_START)
+    step = _STEPS[frequency]
+    return Recurrence(
+        rule=_parse({**parts, "INTERVAL": str(interval)}, begin),
+        start=begin,
+        step=None if step is None else step * interval,
+        count=count,
+        until=None if until is None else _ahead(_wall(until, "", zone, "UNTIL")),
+        every_real_hour=frequency in _DENSE and "BYHOUR" not in parts,
+    )
+
+
+def _check(frequency: str, parts: dict[str, str]) -> None:
+    if frequency not in _STEPS:
+        raise _refused(f"FREQ is one of {', '.join(_STEPS)}; for seconds use an interval")
+    if "BYEASTER" in parts:
+        raise _refused("BYEASTER is not part of RFC 5545")
+    if frequency in _DENSE and "BYSETPOS" in parts:
+        raise _refused("BYSETPOS goes with FREQ=DAILY and longer ones")
+
+
+def _parse(parts: dict[str, str], start: datetime) -> rrule:
     line = ";".join(f"{name}={value}" for name, value in parts.items())
-    start = start or _DEFAULT_START
     try:
-        rule = rrulestr(f"{line};INTERVAL={interval}", dtstart=_ahead(start))
+        rule = rrulestr(line, dtstart=start)
         never = next(iter(rule), None) is None
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise _refused(str(error) or "it does not fit RFC 5545") from error
     if never or not isinstance(rule, rrule):
         raise _refused("it never falls due")
-    step = _STEPS[frequency]
-    return Recurrence(
-        rule=rule,
-        start=_ahead(start),
-        step=None if step is None else step * interval,
-        count=count,
-        until=None if until is None else _ahead(_wall(until, "", zone, "UNTIL")),
-        every_real_hour=is_dense and "BYHOUR" not in parts,
-    )
+    return rule
 
 
 def _split(text: str, zone: ZoneInfo) -> tuple[datetime | None, dict[str, str]]:

@@ -1,0 +1,1 @@
+"""Small parts at the addresses where users of Prefect look for them."""

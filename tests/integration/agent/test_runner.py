@@ -1,0 +1,150 @@
+"""The process runner: fork server and single starts, with real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.integration.agent.conftest import MakeJob
+from tests.integration.agent.processes import environment, wait_until
+from tests.integration.agent.report_server import ReportServer
+
+from alisio_agent.runners.process import ProcessRunner, run_name
+from alisio_agent.runners.starters import StartError
+from alisio_agent.runners.warm import WarmStarter, wait_for_process
+from alisio_agent.supervisor.outcomes import Outcome
+
+Exits = queue.Queue[tuple[str, int | None]]
+MakeRunner = Callable[..., ProcessRunner]
+
+
+@pytest.fixture
+def exits() -> Exits:
+    """The ends that a runner has told of."""
+    return queue.Queue()
+
+
+@pytest.fixture
+def make_runner(home: Path, exits: Exits, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeRunner]:
+    """Makes runners."""
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+    runners: list[ProcessRunner] = []
+
+    def make(*, warm: bool = True) -> ProcessRunner:
+        runner = ProcessRunner(home, lambda name, status: exits.put((name, status)), warm=warm)
+        runner.open()
+        runners.append(runner)
+        return runner
+
+    yield make
+    for runner in runners:
+        runner.close()
+
+
+def fork_server_of(runner: ProcessRunner) -> int:
+    """The process id of a runner's fork server."""
+    starter = runner._starter
+    assert isinstance(starter, WarmStarter)
+    assert starter.pid is not None
+    return starter.pid
+
+
+def supervisor_of(server: ReportServer) -> int:
+    """The process id of the supervisor that reports."""
+    wait_until(lambda: server.reports)
+    return int(server.reports[0]["facts"]["infrastructure"].split(":")[2])
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["warm", "cold"])
+def test_starts(
+    server: ReportServer, make_job: MakeJob, make_runner: MakeRunner, exits: Exits, home: Path, warm: bool
+) -> None:
+    """A job is executed, and its end is told with its outcome; nothing is left on disk."""
+    job = make_job("complete")
+    make_runner(warm=warm).start(run_name(job["flow_run_id"], 1), job)
+    assert (run_name(job["flow_run_id"], 1), Outcome.COMPLETED) == exits.get(timeout=15)
+    assert ["RUNNING", "COMPLETED"] == server.states()
+    assert [] == [*(home / "runs").iterdir()]
+
+
+def test_starts_once(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner, exits: Exits) -> None:
+    """A job that is delivered twice is started once, even when it has ended by then."""
+    runner = make_runner()
+    job = make_job("complete")
+    runner.start("run-1", job)
+    runner.start("run-1", job)
+    exits.get(timeout=15)
+    runner.start("run-1", job)
+    runner.start("run-2", make_job("exit_three"))
+    assert ("run-2", Outcome.CRASHED) == exits.get(timeout=15)
+    assert ["RUNNING", "COMPLETED", "RUNNING", "CRASHED"] == server.states()
+
+
+def test_supervisor_is_detached(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner) -> None:
+    """A supervisor has a session of its own and no terminal, and its child a process group of its own."""
+    make_runner().start("run-1", make_job("sleep", parameters={"seconds": 2}))
+    wait_until(lambda: len(server.reports) > 1)
+    pid = supervisor_of(server)
+    assert pid == os.getsid(pid)
+    assert psutil.Process(pid).terminal() is None
+    (child,) = psutil.Process(pid).children()
+    assert child.pid == os.getpgid(child.pid)
+
+
+def test_outlives_the_agent(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner) -> None:
+    """When the agent lets go, the fork server ends, and the run goes on to its end."""
+    runner = make_runner()
+    runner.start("run-1", make_job("sleep", parameters={"seconds": 1}))
+    supervisor = supervisor_of(server)
+    fork_server = fork_server_of(runner)
+    runner.close()
+    wait_for_process(fork_server)
+    assert psutil.pid_exists(supervisor)
+    wait_until(lambda: server.state["type"] == "COMPLETED")
+
+
+def test_fork_server_dies(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner, exits: Exits) -> None:
+    """A fork server that dies takes no run with it, the ends of its runs are told, and another takes its place."""
+    runner = make_runner()
+    runner.start("run-1", make_job("sleep", parameters={"seconds": 1}))
+    wait_until(lambda: server.reports)
+    first = fork_server_of(runner)
+    os.kill(first, signal.SIGKILL)
+    assert ("run-1", None) == exits.get(timeout=15)
+    assert "COMPLETED" == server.state["type"]
+    server.attempt = 7
+    runner.start("run-2", make_job("complete", attempt=7))
+    assert ("run-2", Outcome.COMPLETED) == exits.get(timeout=15)
+    assert first != fork_server_of(runner)
+
+
+def test_large_job(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner, exits: Exits) -> None:
+    """Parameters of half a megabyte reach the child."""
+    job = make_job("complete", parameters={"text": "ñ" * 500_000})
+    make_runner().start("run-1", job)
+    assert ("run-1", Outcome.COMPLETED) == exits.get(timeout=15)
+
+
+def test_no_room_on_disk(make_job: MakeJob, make_runner: MakeRunner, home: Path) -> None:
+    """Where a run's folder cannot be made, one line says so, and the name may be tried again."""
+    runner = make_runner(warm=False)
+    (home / "runs").write_text("a file where the folder should be")
+    for _ in range(2):
+        with pytest.raises(StartError, match=r"the folder .* cannot be made"):
+            runner.start("run-1", make_job("complete"))
+
+
+def test_many_at_once(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner, exits: Exits) -> None:
+    """Several runs at once do not disturb each other."""
+    runner = make_runner()
+    names = [f"run-{number}" for number in range(8)]
+    for name in names:
+        runner.start(name, make_job("complete"))
+    assert {(name, Outcome.COMPLETED) for name in names} == {exits.get(timeout=20) for _ in names}
+    assert len(names) == json.dumps(server.all("logs")).count("hello from the flow")
