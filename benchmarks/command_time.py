@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
 RUNS = 9
+
+
+def clean_environment() -> dict[str, str]:
+    """Give our environment without what would change the figures: settings of Alisio, and a ban on compiled files.
+
+    An installed package comes with its modules compiled; ours are compiled by the warm-up.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ALISIO_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept
 
 
 def wall_seconds(
@@ -20,7 +31,7 @@ def wall_seconds(
 
     Args:
         command: Program and arguments.
-        environment: Its environment; None: ours.
+        environment: Its environment; None: `clean_environment()`.
         runs: Counted runs.
         warm_ups: Runs before them that are not counted.
 
@@ -31,6 +42,7 @@ def wall_seconds(
         subprocess.CalledProcessError: The command failed: a time would mean nothing.
     """
     samples = []
+    environment = clean_environment() if environment is None else environment
     for _ in range(warm_ups + runs):
         begun = time.perf_counter()
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

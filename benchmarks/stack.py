@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from benchmarks.command_time import clean_environment
 
 COMMAND = str(Path(sys.executable).with_name("alisio"))
 READY_SECONDS = 30
@@ -69,8 +70,7 @@ def stack() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="alisio-bench-") as folder:
         port = _free_port()
         url = f"http://127.0.0.1:{port}/api"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ALISIO_")}
-        environment |= {"ALISIO_HOME": folder}
+        environment = clean_environment() | {"ALISIO_HOME": folder}
         with (
             _process([COMMAND, "server", "start", "--port", str(port)], environment),
             httpx.Client(base_url=url + "/", timeout=30) as api,

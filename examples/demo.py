@@ -40,7 +40,7 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.report = folder / "seattle-weather.md"
+        self.reports = folder / "reports"
         self.url = f"http://127.0.0.1:{free_port()}"
         self.console = Console()
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ALISIO_")} | {
@@ -58,14 +58,15 @@ class Demo:
         self.command("work-pool", "create", "weather")
         self.start_service("agent", "agent", "start", "-p", "weather")
         self.say("A deployment of examples/weather that runs every five seconds")
-        self.command("deploy", "--all", "--param", f"report={self.report}", cwd=WEATHER)
-        self.say("A run by hand, watched to its end")
-        self.command("deployment", "run", DEPLOYMENT, "--watch")
+        self.command("deploy", "--all", "--param", f"report={self.reports / 'scheduled.md'}", cwd=WEATHER)
+        self.say("A run by hand with parameters of its own, watched to its end")
+        report = self.reports / "manual.md"
+        self.command("deployment", "run", DEPLOYMENT, "--param", "year=2015", "--param", f"report={report}", "--watch")
         self.say("A run that the schedule made")
         scheduled = self.wait(lambda: self.runs(("RUNNING", *ENDED), "schedule"), "a scheduled run to start")
         self.command("flow-run", "watch", scheduled[-1]["id"])
-        self.say("The report that they published")
-        self.console.print(Markdown(self.report.read_text(encoding="utf-8")))
+        self.say("The report that the first of them published")
+        self.console.print(Markdown(report.read_text(encoding="utf-8")))
         self.say("The runs until now")
         self.command("flow-run", "ls", "--state", "COMPLETED")
         for origin, name in (("api", "manual"), ("schedule", "scheduled")):

@@ -10,7 +10,8 @@ import threading
 from types import FrameType
 
 import alisio
-from alisio.client import open_client
+from alisio.client import Client
+from alisio.client.discovery import find_server
 from alisio.contract.ids import new_id
 from alisio.contract.work_pools import AgentBeat, WakeUpWait
 from alisio.exceptions import AlisioError, ApiError, ApiUnreachableError
@@ -178,22 +179,23 @@ def run_agent(options: AgentOptions) -> int:
         AlisioError: It cannot serve: there is no such pool, no server to talk to, or a setting cannot be used.
     """
     settings = current_settings()
-    _log_to_stderr(settings.logging_level)
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with open_client(settings) as client:
-        if client.api_url is None:
-            raise ApiUnreachableError(
-                "an agent needs a server: start one with `alisio server start`, or set ALISIO_API_URL"
-            )
-        identity = Identity(
-            agent_id=new_id(),
-            name=options.name or f"{socket.gethostname()}-{os.getpid()}",
-            work_pool_name=options.work_pool_name,
-            queues=None if options.queues is None else list(options.queues),
-            limit=options.limit,
-            api_url=client.api_url,
-            home=settings.home,
+    api_url = find_server(settings)
+    if api_url is None:
+        raise ApiUnreachableError(
+            "an agent needs a server: start one with `alisio server start`, or set ALISIO_API_URL"
         )
+    settings.home.mkdir(parents=True, exist_ok=True)
+    identity = Identity(
+        agent_id=new_id(),
+        name=options.name or f"{socket.gethostname()}-{os.getpid()}",
+        work_pool_name=options.work_pool_name,
+        queues=None if options.queues is None else list(options.queues),
+        limit=options.limit,
+        api_url=api_url,
+        home=settings.home,
+    )
+    _log_to_stderr(settings.logging_level)
+    with Client.over_http(api_url) as client:
         agent = Agent(client, identity, warm=options.warm_start)
         _stop_on_signals(agent)
         agent.run()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.command_time import RUNS, wall_seconds
+from benchmarks.command_time import RUNS, clean_environment, wall_seconds
 from benchmarks.figure import Figure, Row
 
 SCRIPT = """
@@ -33,7 +32,7 @@ def _measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="alisio-bench-") as folder:
         script = Path(folder) / "workflow.py"
         script.write_text(SCRIPT)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ALISIO_")}
+        environment = clean_environment()
         for fresh in range(3):
             environment["ALISIO_HOME"] = f"{folder}/first-{fresh}"
             command = [sys.executable, str(script)]

@@ -144,7 +144,7 @@ def weather(report: Path = Path("seattle-weather.md"), year: int | None = None) 
     if not months:
         raise ValueError(f"{SOURCE.name} has no weather of {year}")
     summaries = summarise.map(list(months), list(months.values()))
-    return publish(write_report(summaries), report, Archive())
+    return publish(write_report(summaries), report.expanduser(), Archive())
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class ColdStarter:
                     start_new_session=True,
                 )
         except OSError as error:
-            raise StartError(f"no process could be started: {error.strerror}") from error
+            raise StartError(f"no process could be started: {error}") from error
         threading.Thread(target=self._attend, args=(name, job, process), daemon=True).start()
 
     def close(self) -> None:

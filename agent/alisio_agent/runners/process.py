@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alisio_agent.runners.cold import ColdStarter
+from alisio_agent.runners.leftovers import remove_leftovers
 from alisio_agent.runners.starters import OnExit, Starter, StartError
 from alisio_agent.runners.warm import WarmStarter
 
@@ -36,11 +37,12 @@ class ProcessRunner:
         self._names: OrderedDict[str, None] = OrderedDict()
 
     def open(self) -> None:
-        """Make ready.
+        """Make ready, and remove what earlier runs may have left.
 
         Raises:
             StartError: The fork server could not be started.
         """
+        remove_leftovers(self._home)
         self._starter.open()
 
     def start(self, name: str, job: dict[str, Any]) -> None:

@@ -42,7 +42,11 @@ class WarmStarter:
         return self._server.process.pid if self._server else None
 
     def open(self) -> None:
-        """Start the fork server, unless one is there already."""
+        """Start the fork server, unless one is there already, and wait until it serves.
+
+        Raises:
+            StartError: It does not serve.
+        """
         with self._lock:
             self._connect()
 
@@ -62,8 +66,11 @@ class WarmStarter:
         if self._server is None or self._server.is_gone:
             try:
                 self._server = _Connection(self._log, self._on_exit)
+                self._server.ready.result(_ANSWER_SECONDS)
+            except FutureTimeoutError as error:
+                raise StartError("the fork server did not begin to serve") from error
             except OSError as error:
-                raise StartError(f"the fork server could not be started: {error.strerror}") from error
+                raise StartError(f"the fork server cannot serve: {error}; {self._log} may say why") from error
         return self._server
 
 
@@ -75,6 +82,7 @@ class _Connection:
         self._log = log
         self._answers: dict[str, Future[Message]] = {}
         self._pids: dict[str, int] = {}
+        self.ready: Future[None] = Future()
         self.is_gone = False
         self._socket, theirs = socket.socketpair()
         with theirs, log.open("ab") as output:
@@ -95,7 +103,7 @@ class _Connection:
             self._socket.sendall(pack({"kind": "start", "name": name, "job": job}))
             message = answer.result(_ANSWER_SECONDS)
         except OSError as error:
-            raise StartError(f"the fork server has ended; {self._log} may say why") from error
+            raise StartError(f"the fork server cannot be asked: {error}; {self._log} may say why") from error
         except FutureTimeoutError as error:
             raise StartError("the fork server did not answer") from error
         finally:
@@ -123,7 +131,9 @@ class _Connection:
             self._pids.pop(name, None)
             self._on_exit(name, message["status"])
             return
-        if message["kind"] == "started":
+        if message["kind"] == "ready":
+            self.ready.set_result(None)
+        elif message["kind"] == "started":
             self._pids[name] = message["pid"]
         if answer := self._answers.get(name):
             answer.set_result(message)
@@ -133,8 +143,10 @@ class _Connection:
         self.is_gone = True
         self._socket.close()
         self.process.wait()
-        for answer in list(self._answers.values()):
-            answer.set_exception(OSError("the fork server has ended"))
+        waiting: list[Future[Any]] = [self.ready, *self._answers.values()]
+        for answer in waiting:
+            if not answer.done():
+                answer.set_exception(OSError("it has ended"))
         for name, pid in list(self._pids.items()):
             threading.Thread(target=self._watch_orphan, args=(name, pid), daemon=True).start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import time
@@ -70,6 +71,7 @@ class Attempt:
         self._child: Child | None = None
         self._output: Output | None = None
         self._outcome: Outcome | None = None
+        self._folder_fd: int | None = None
         self._is_concluded = self._is_cancelled = self._is_stopping = self._was_killed = False
         self._kill_at = self._drain_until = self._linger_until = inf
         self._give_up_at = self._start_at + float(job["start_timeout_seconds"])
@@ -149,12 +151,18 @@ class Attempt:
         self._give_up_at = inf
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            self._hold_folder()
             self._child = start_child(self._job, self._folder, self._context.warm)
         except OSError as error:
             message = f"the flow's process could not be started on this host: {error.strerror}"
             self._close(state("CRASHED", message), now)
         else:
             self._output = Output(self._child, self._outbox, self._context.loop)
+
+    def _hold_folder(self) -> None:
+        """Lock the run's folder, so that no agent takes it for a leftover."""
+        self._folder_fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(self._folder_fd, fcntl.LOCK_SH)
 
     def _cancel(self, now: float) -> None:
         if self._is_cancelled or self._outbox.closed:
@@ -226,4 +234,6 @@ class Attempt:
             self._child.reap()
             self._child.close_control()
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder_fd is not None:
+            os.close(self._folder_fd)
         self._spool.remove()

@@ -15,7 +15,7 @@ from sqlalchemy import Row, insert
 
 from alisio.contract.names import new_name
 from alisio.contract.reports import Directive, DirectiveKind, Origin, Report, ReportAnswer, RunFacts
-from alisio.contract.runs import StateRecord
+from alisio.contract.state_record import StateRecord
 from alisio.contract.states import StateName, StateType
 from alisio_server.database.tables import flow_run, flow_run_state
 from alisio_server.errors import ConflictError, InvalidInputError, NotFoundError

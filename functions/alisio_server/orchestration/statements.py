@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeAlias
+
 from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 from alisio_server.services import Transaction
 
-Insert = sqlite.Insert | postgresql.Insert
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    Insert: TypeAlias = sqlite.Insert | postgresql.Insert
 
 
 def insert_into(tx: Transaction, table: Table) -> Insert:
-    """Begin an INSERT that can have an ON CONFLICT clause.
+    """Begin an INSERT that can have an ON CONFLICT clause. Only the dialect that is spoken is imported.
 
     Args:
         tx: The transaction that says which dialect is spoken.
@@ -20,4 +24,10 @@ def insert_into(tx: Transaction, table: Table) -> Insert:
     Returns:
         The statement.
     """
-    return sqlite.insert(table) if tx.database.is_sqlite else postgresql.insert(table)
+    if tx.database.is_sqlite:
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)

@@ -8,7 +8,8 @@ from aws_lambda_powertools.event_handler import Response
 
 from alisio.contract.base import Count, Page
 from alisio.contract.reports import Report, ReportAnswer
-from alisio.contract.runs import FlowRun, FlowRunFilter, FlowRunQuery, StateRecord
+from alisio.contract.runs import FlowRun, FlowRunFilter, FlowRunQuery
+from alisio.contract.state_record import StateRecord
 from alisio.contract.work_pools import StartFailure
 from alisio_server.database.queries import flow_runs as queries
 from alisio_server.orchestration import agents, flow_runs, reports

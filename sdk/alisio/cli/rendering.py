@@ -15,7 +15,7 @@ from alisio.cli.options import Output
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from alisio.contract.runs import StateRecord
+    from alisio.contract.state_record import StateRecord
 
 _COLOURS = {
     "SCHEDULED": "yellow",

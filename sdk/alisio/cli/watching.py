@@ -15,7 +15,8 @@ from alisio.exceptions import ApiUnreachableError
 
 if TYPE_CHECKING:
     from alisio.client import Client
-    from alisio.contract.runs import LogRecord, StateRecord
+    from alisio.contract.runs import LogRecord
+    from alisio.contract.state_record import StateRecord
 
 _POLL_SECONDS = 0.3
 _LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}

@@ -10,7 +10,6 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -120,6 +119,9 @@ def process_exists(pid: int) -> bool:
 
 def answers(api_url: str) -> bool:
     """Tell whether an API says within a second that it is healthy."""
+    # Most scripts find no server's record, and never need this.
+    from http.client import HTTPConnection, HTTPException
+
     address = urlsplit(api_url)
     connection = HTTPConnection(address.hostname or "", address.port, timeout=_HEALTH_SECONDS)
     try:

@@ -24,10 +24,10 @@ from alisio.contract.runs import (
     FlowRunQuery,
     LogQuery,
     LogRecord,
-    StateRecord,
     TaskRun,
     TaskRunQuery,
 )
+from alisio.contract.state_record import StateRecord
 from alisio.contract.work_pools import (
     Agent,
     AgentBeat,

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import Field
 
 from alisio.contract.base import Answer, JsonObject, Name, Request, Tag, Timestamp
-from alisio.contract.runs import StateRecord
+from alisio.contract.state_record import StateRecord
 
 MAX_REPORT_ROWS = 1_000
 MAX_REPORT_BYTES = 4_000_000

@@ -1,4 +1,4 @@
-"""Flow runs, task runs, their states and logs, as the API shows and takes them."""
+"""Flow runs, task runs and their logs, as the API shows and takes them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,8 @@ from uuid import UUID
 from pydantic import Field
 
 from alisio.contract.base import Answer, JsonObject, Name, PageRequest, Request, Tag, Timestamp
+from alisio.contract.state_record import StateRecord
 from alisio.contract.states import StateType
-
-Message = Annotated[str, Field(max_length=10_000)]
-
-
-class StateRecord(Answer):
-    """A state that a run was in, from `timestamp` on."""
-
-    type: StateType
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    message: Message | None = None
-    timestamp: Timestamp
 
 
 class Flow(Answer):

@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ from tests.integration.agent.conftest import MakeJob
 from tests.integration.agent.processes import environment, wait_until
 from tests.integration.agent.report_server import ReportServer
 
+from alisio_agent.runners.leftovers import remove_leftovers
 from alisio_agent.runners.process import ProcessRunner, run_name
 from alisio_agent.runners.starters import StartError
 from alisio_agent.runners.warm import WarmStarter, wait_for_process
@@ -31,8 +33,10 @@ def exits() -> Exits:
 
 
 @pytest.fixture
-def make_runner(home: Path, exits: Exits, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeRunner]:
-    """Makes runners."""
+def make_runner(
+    server: ReportServer, home: Path, exits: Exits, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MakeRunner]:
+    """Makes runners. Supervisors that still live when the test ends are killed."""
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     runners: list[ProcessRunner] = []
 
@@ -45,6 +49,10 @@ def make_runner(home: Path, exits: Exits, monkeypatch: pytest.MonkeyPatch) -> It
     yield make
     for runner in runners:
         runner.close()
+    for report in server.reports:
+        if report["sequence"] == 1:
+            with suppress(ProcessLookupError):
+                os.kill(int(report["facts"]["infrastructure"].split(":")[2]), signal.SIGKILL)
 
 
 def fork_server_of(runner: ProcessRunner) -> int:
@@ -95,6 +103,17 @@ def test_supervisor_is_detached(server: ReportServer, make_job: MakeJob, make_ru
     assert psutil.Process(pid).terminal() is None
     (child,) = psutil.Process(pid).children()
     assert child.pid == os.getpgid(child.pid)
+
+
+def test_folder_is_held(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner, home: Path) -> None:
+    """However old the folder of a live run is, no other agent on the host takes it for a leftover."""
+    job = make_job("sleep", parameters={"seconds": 5})
+    name = run_name(job["flow_run_id"], 1)
+    make_runner().start(name, job)
+    wait_until(lambda: len(server.reports) > 1)
+    os.utime(home / "runs" / name, (0, 0))
+    remove_leftovers(home)
+    assert (home / "runs" / name).is_dir()
 
 
 def test_outlives_the_agent(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner) -> None:

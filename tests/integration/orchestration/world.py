@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Row, func, select
 from alisio.contract.deployments import DeploymentSpec, ScheduleSpec, Upload
 from alisio.contract.ids import new_id
 from alisio.contract.reports import Origin, Report, ReportAnswer
-from alisio.contract.runs import FlowRunCreate, StateRecord
+from alisio.contract.runs import FlowRunCreate
+from alisio.contract.state_record import StateRecord
 from alisio.contract.states import DEFAULT_NAMES, StateType
 from alisio.contract.work_pools import (
     AgentBeat,
@@ -26,7 +27,8 @@ from alisio.contract.work_pools import (
     WorkPoolCreate,
 )
 from alisio_server.database.engine import Database
-from alisio_server.database.tables import concurrency_slot, flow_run, flow_run_state, metadata, work_queue
+from alisio_server.database.indexes import metadata
+from alisio_server.database.tables import concurrency_slot, flow_run, flow_run_state, work_queue
 from alisio_server.orchestration.agents import beat, fail_start
 from alisio_server.orchestration.claims import claim_runs
 from alisio_server.orchestration.deployments import apply_deployment

@@ -11,7 +11,8 @@ from alisio.client.calls import deployments, runs, work_pools
 from alisio.client.calls.base import Call, Reply, delay_before_retry, encode_body, read_answer
 from alisio.contract.base import Count
 from alisio.contract.deployments import Upload
-from alisio.contract.runs import FlowRunCreate, FlowRunFilter, StateRecord
+from alisio.contract.runs import FlowRunCreate, FlowRunFilter
+from alisio.contract.state_record import StateRecord
 from alisio.contract.work_pools import WakeUpWait, WorkPoolCreate, WorkPoolPatch
 from alisio.exceptions import ApiError, ConflictError, InvalidInputError, NotFoundError
 

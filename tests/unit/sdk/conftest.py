@@ -16,7 +16,7 @@ import pytest
 
 from alisio import Flow, Task, flow, task
 from alisio.contract.reports import Directive, LogLine, Report, ReportAnswer, SubflowNews, TaskRunNews
-from alisio.contract.runs import StateRecord
+from alisio.contract.state_record import StateRecord
 from alisio.contract.states import StateType
 from alisio.engine import reporter as reporting
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from alisio_server.database import migrate
 from alisio_server.database.engine import Database
-from alisio_server.database.tables import metadata
+from alisio_server.database.indexes import metadata
 from alisio_server.embedded import downgrade_database, reset_database, upgrade_database
 from alisio_server.errors import ConflictError, InvalidInputError
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from alisio_server.database.tables import metadata
+from alisio_server.database.indexes import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
 from alisio.contract.base import Count, Page
-from alisio.contract.runs import FlowRun, FlowRunFilter, FlowRunQuery, FlowRunSort, StateRecord
+from alisio.contract.runs import FlowRun, FlowRunFilter, FlowRunQuery, FlowRunSort
+from alisio.contract.state_record import StateRecord
 from alisio_server.database.queries.conditions import any_of, contains, has_all_tags
 from alisio_server.database.queries.paging import Order, count_rows, read_page
 from alisio_server.database.tables import deployment, flow, flow_run, flow_run_state, work_pool, work_queue

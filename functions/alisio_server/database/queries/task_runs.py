@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, select
 
 from alisio.contract.base import Page
-from alisio.contract.runs import StateRecord, TaskRun, TaskRunQuery, TaskRunSort
+from alisio.contract.runs import TaskRun, TaskRunQuery, TaskRunSort
+from alisio.contract.state_record import StateRecord
 from alisio.contract.states import StateType
 from alisio_server.database.queries.conditions import any_of, has_all_tags
 from alisio_server.database.queries.paging import Order, read_page

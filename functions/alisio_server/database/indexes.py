@@ -1,0 +1,43 @@
+"""The indexes of the tables. Importing this module puts them on the tables' metadata, `metadata` here.
+
+They stand apart because only migrations need them described, and SQLAlchemy imports the whole PostgreSQL dialect
+to describe a partial index: 20 ms of every script.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Column, Index, text
+
+from alisio_server.database.tables import concurrency_slot, flow_run, log, metadata, task_run
+
+__all__ = ["metadata"]
+
+
+def _partial_index(name: str, condition: str, *columns: Column[Any]) -> None:
+    Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
+Index("ix_flow_run_created", flow_run.c.created, flow_run.c.id)
+Index("ix_flow_run_due", flow_run.c.due, flow_run.c.id)
+Index("ix_flow_run_state", flow_run.c.state_type, flow_run.c.created)
+Index("ix_flow_run_flow", flow_run.c.flow_id, flow_run.c.created)
+Index("ix_flow_run_deployment", flow_run.c.deployment_id, flow_run.c.created)
+Index("ix_flow_run_parent", flow_run.c.parent_flow_run_id)
+
+
+_partial_index(
+    "ix_flow_run_claimable",
+    "state_type = 'SCHEDULED'",
+    flow_run.c.work_queue_id,
+    flow_run.c.due,
+    flow_run.c.id,
+)
+_partial_index("ix_flow_run_wake_at", "wake_at IS NOT NULL", flow_run.c.wake_at)
+_partial_index("ix_flow_run_lease_until", "lease_until IS NOT NULL", flow_run.c.lease_until)
+_partial_index("ix_flow_run_root", "root_flow_run_id != id", flow_run.c.root_flow_run_id)
+_partial_index("ix_flow_run_claim", "claim_id IS NOT NULL", flow_run.c.claim_id)
+Index("ix_task_run_flow_run", task_run.c.flow_run_id, task_run.c.id)
+Index("ix_log_flow_run", log.c.flow_run_id, log.c.id)
+Index("ix_concurrency_slot_flow_run", concurrency_slot.c.flow_run_id)
