@@ -114,18 +114,18 @@ def test_stubborn_child(server: ReportServer, make_job: MakeJob, launch: Launch)
     """A child that ignores the cancel is killed after its grace, with the processes it started."""
     job = make_job("be_stubborn", job_variables={"grace_seconds": 0.5})
     launched = launch(job, heartbeat=0.2)
-    helper = int(wait_until(lambda: server.messages("stdout"))[0].split()[1])
+    grandchild = int(wait_until(lambda: server.messages("stdout"))[0].split()[1])
     server.cancel = True
     assert Outcome.CANCELLED == launched.wait()
     assert "its process did not end within 0.5 s and was killed" == server.state["message"]
-    wait_until(lambda: not is_alive(helper))
+    wait_until(lambda: not is_alive(grandchild))
 
 
-def test_helpers_are_killed(server: ReportServer, make_job: MakeJob, launch: Launch) -> None:
+def test_grandchildren_are_killed(server: ReportServer, make_job: MakeJob, launch: Launch) -> None:
     """Processes that a flow leaves in its group are killed at the end, and do not hold up the end."""
-    assert Outcome.COMPLETED == launch(make_job("leave_helper")).wait(5)
-    helper = int(server.messages("stdout")[0].split()[1])
-    wait_until(lambda: not is_alive(helper))
+    assert Outcome.COMPLETED == launch(make_job("leave_grandchild")).wait(5)
+    grandchild = int(server.messages("stdout")[0].split()[1])
+    wait_until(lambda: not is_alive(grandchild))
 
 
 def test_retry(server: ReportServer, make_job: MakeJob, launch: Launch) -> None:

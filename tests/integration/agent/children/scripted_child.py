@@ -85,14 +85,14 @@ class Child:
 
     def be_stubborn(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        helper = subprocess.Popen(["sleep", "60"])
+        grandchild = subprocess.Popen(["sleep", "60"])
         self.send(facts={"name": "stubborn"})
-        say(f"helper {helper.pid}")
+        say(f"grandchild {grandchild.pid}")
         time.sleep(60)
 
-    def leave_helper(self) -> None:
-        helper = subprocess.Popen(["sleep", "60"])
-        say(f"helper {helper.pid}")
+    def leave_grandchild(self) -> None:
+        grandchild = subprocess.Popen(["sleep", "60"])
+        say(f"grandchild {grandchild.pid}")
         self.end()
 
     def fail_first(self) -> None:
