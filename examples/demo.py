@@ -55,6 +55,7 @@ class Demo:
         self.say("A server, a work pool, and an agent on it")
         self.start_service("server", "server", "start")
         self.wait(lambda: self.alisio("server", "status").returncode == 0, "the server to answer")
+        self.console.print(f"the server's page is {self.url}", style="green", soft_wrap=True)
         self.command("work-pool", "create", "weather")
         self.start_service("agent", "agent", "start", "-p", "weather")
         self.say("A deployment of examples/weather that runs every five seconds")
@@ -74,7 +75,7 @@ class Demo:
 
     def stay(self) -> None:
         """Tell of every run that ends, until Ctrl-C."""
-        self.say(f"The server's page is {self.url} (ALISIO_API_URL={self.url}/api). Ctrl-C ends the demo.")
+        self.say(f"The server stays at {self.url} (ALISIO_API_URL={self.url}/api). Ctrl-C ends the demo.")
         told = {run["id"] for run in self.runs(ENDED)}
         while True:
             for run in reversed(self.runs(ENDED)):

@@ -1,8 +1,10 @@
 """The server's errors. `routes/failures.py` is the one place that turns them into answers.
 
 AlisioServerError
+├── BadRequestError       400
 ├── NotFoundError         404
 ├── ConflictError         409
+├── TooLargeError         413
 └── InvalidInputError     422
 """
 

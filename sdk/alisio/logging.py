@@ -109,8 +109,6 @@ class ConsoleHandler(logging.StreamHandler[Any]):
 class ConsoleFormatter(logging.Formatter):
     """One readable line: time, level, run, message."""
 
-    default_msec_format = "%s.%03d"
-
     def format(self, record: logging.LogRecord) -> str:
         """Format one record; a traceback, where user code logged one, goes below it."""
         run: Run | None = getattr(record, _RUN, None) or current_task_run.get() or current_flow_run.get()

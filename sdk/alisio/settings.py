@@ -10,7 +10,6 @@ They are read when they are asked for, never at import. Profiles lie in `<home>/
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from typing import Any
 
 from alisio.exceptions import SettingsError
 
-PREFIX = "ALISIO_"
 DEFAULT_PROFILE = "default"
+_DEFAULT_HOME = "~/.alisio"
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -47,7 +46,7 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     setting.name: setting
     for setting in (
-        Setting("ALISIO_HOME", Path, "~/.alisio", "The folder of the database, profiles and bundles.", False),
+        Setting("ALISIO_HOME", Path, _DEFAULT_HOME, "The folder of the database, profiles and bundles.", False),
         Setting("ALISIO_PROFILE", str, None, "The profile to use in place of the active one.", False),
         Setting("ALISIO_API_URL", str, None, "The server's API, such as http://127.0.0.1:4200/api."),
         Setting("ALISIO_SERVER_API_HOST", str, "127.0.0.1", "What address `alisio server start` binds."),
@@ -129,7 +128,7 @@ def read_values(environment: Mapping[str, str] | None = None) -> dict[str, Setti
         SettingsError: A value cannot be used, or the file of profiles cannot be read.
     """
     env = os.environ if environment is None else environment
-    home = Path(env.get("ALISIO_HOME") or "~/.alisio").expanduser().absolute()
+    home = _home(env)
     document = _read_profiles(home)
     profile, source = _active_profile(env, document, home)
     stored = document["profiles"].get(profile, {})
@@ -208,6 +207,10 @@ def _required(text: Mapping[str, str | None], name: str) -> str:
     return value
 
 
+def _home(env: Mapping[str, str]) -> Path:
+    return Path(env.get("ALISIO_HOME") or _DEFAULT_HOME).expanduser().absolute()
+
+
 def _profiles_path(home: Path) -> Path:
     return home / "profiles.toml"
 
@@ -242,7 +245,7 @@ def _active_profile(env: Mapping[str, str], document: Mapping[str, Any], home: P
 
 
 def _change_profile(change: Callable[[dict[str, Any]], object]) -> str:
-    home = Path(os.environ.get("ALISIO_HOME") or "~/.alisio").expanduser().absolute()
+    home = _home(os.environ)
     document = _read_profiles(home)
     name, _ = _active_profile(os.environ, document, home)
     change(document["profiles"].setdefault(name, {}))
@@ -253,13 +256,11 @@ def _change_profile(change: Callable[[dict[str, Any]], object]) -> str:
 def _write_profiles(home: Path, document: Mapping[str, Any]) -> None:
     import tomli_w
 
+    from alisio.utilities.files import write_whole
+
     path = _profiles_path(home)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         home.mkdir(parents=True, exist_ok=True)
-        draft.write_text(tomli_w.dumps(document))
-        draft.replace(path)
+        write_whole(path, tomli_w.dumps(document))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
         raise SettingsError(f"{path} cannot be written: {error.strerror}") from error

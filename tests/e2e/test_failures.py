@@ -33,22 +33,26 @@ def test_a_failing_flow_says_why(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("death", "reason"),
+    ("options", "death", "reason"),
     [
-        ("os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
-        ("os._exit(3)", "code 3"),
+        ("", "os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
+        ("log_prints=True", "os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
+        ("log_prints=True", "os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+        ("log_prints=True", "os._exit(3)", "code 3"),
     ],
 )
-def test_a_process_that_dies_is_crashed_with_the_reason(stack: Stack, death: str, reason: str) -> None:
-    """A flow's process that is killed, or leaves without a word, makes the run CRASHED with signal or exit code."""
+def test_a_process_that_dies_is_crashed_with_the_reason(stack: Stack, options: str, death: str, reason: str) -> None:
+    """A flow's process that is killed, or leaves without a word, makes the run CRASHED with signal or exit code.
+
+    What it said just before is in the logs, whether its prints are lines of the log or go to standard output.
+    """
     source = f"""
         import os
         import signal
 
         from alisio import flow
 
-        @flow
+        @flow({options})
         def main():
             print("the last words", flush=True)
             {death}

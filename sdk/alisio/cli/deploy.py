@@ -13,6 +13,7 @@ import typer
 
 from alisio.cli.errors import CommandError
 from alisio.cli.options import (
+    JobVariableOption,
     Output,
     OutputOption,
     ParamOption,
@@ -20,6 +21,7 @@ from alisio.cli.options import (
     TagOption,
     example,
     read_duration,
+    read_pairs,
     read_parameters,
 )
 
@@ -48,6 +50,7 @@ def deploy(
     timezone: Annotated[str | None, typer.Option(help="The IANA time zone of the schedules; UTC.")] = None,
     param: ParamOption = None,
     params: ParamsOption = None,
+    job_variable: JobVariableOption = None,
     tag: TagOption = None,
     version: Annotated[str | None, typer.Option(help="In place of the flow's own.")] = None,
     description: Annotated[str | None, typer.Option(help="In place of the flow's own.")] = None,
@@ -65,6 +68,7 @@ def deploy(
         "work_pool_name": pool,
         "work_queue_name": queue,
         "parameters": read_parameters(param, params) or None,
+        "job_variables": read_pairs(job_variable, "--job-variable") or None,
         "tags": tag,
         "version": version,
         "description": description,

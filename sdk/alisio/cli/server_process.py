@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from alisio.client.discovery import (
     ServerRecord,
     answers,
     is_alive,
+    is_loopback,
     process_exists,
     read_record,
     record_path,
@@ -137,11 +137,7 @@ def refuse_while_running(settings: Settings, advice: str) -> None:
 
 
 def _refuse_outside(host: str) -> None:
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if not is_loopback(host):
         raise CommandError(
             f"the server does not listen on {host}: it has no API keys yet, so whoever reaches the port could run "
             "code on this machine; use 127.0.0.1"

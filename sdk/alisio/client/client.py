@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 from uuid import UUID
@@ -78,16 +77,15 @@ class Client(RouteMethods):
         """Send a report: a `Report` of the contract as JSON data."""
         return self._transport.send_report(flow_run_id, report)
 
-    def upload_bundle(self, bundle: Path | bytes) -> BundleAnswer:
+    def upload_bundle(self, content: bytes) -> BundleAnswer:
         """Send a bundle, unless the server has it already.
 
         Args:
-            bundle: The archive, or the file it is in.
+            content: The archive.
 
         Returns:
             What the server knows of it, with its sha256.
         """
-        content = bundle if isinstance(bundle, bytes) else bundle.read_bytes()
         announce = BundleAnnounce(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
         answer = self._send(deployments.announce_bundle(announce))
         if answer.upload is None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from alisio.settings import Settings
+from alisio.utilities.files import write_whole
 
 _HEALTH_SECONDS = 1.0
 
@@ -80,13 +81,7 @@ def write_record(settings: Settings, url: str) -> None:
         database_url=public_address(settings.api_database_connection_url),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    path = record_path(settings.home)
-    draft = path.with_name(f".{path.name}.{record.pid}")
-    try:
-        draft.write_text(json.dumps(asdict(record)))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(record_path(settings.home), json.dumps(asdict(record)))
 
 
 def remove_record(home: Path) -> None:
@@ -131,6 +126,17 @@ def answers(api_url: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host's name or address is one of this machine alone."""
+    # Most scripts open no connection, and never need this.
+    from ipaddress import ip_address
+
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def public_address(database_url: str) -> str:

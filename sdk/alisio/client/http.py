@@ -6,13 +6,13 @@ import gzip
 import random
 import time
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from alisio.client.calls import runs
-from alisio.client.calls.base import Call, Reply, delay_before_retry, encode_body, read_answer
+from alisio.client.calls.base import UPLOAD_SECONDS, Call, Reply, delay_before_retry, encode_body, read_answer
+from alisio.client.discovery import is_loopback
 from alisio.contract.deployments import Upload
 from alisio.contract.reports import ReportAnswer
 from alisio.exceptions import ApiError, ApiUnreachableError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _GZIP_OVER_BYTES = 1_000
 _CONNECT_SECONDS = 5.0
-_UPLOAD_SECONDS = 300.0
 
 
 class HttpTransport:
@@ -37,7 +36,7 @@ class HttpTransport:
         self._client = httpx.Client(
             headers={"Accept": "application/json"},
             # No proxy stands before this machine, and loading certificates takes 30 ms.
-            trust_env=not _is_loopback(address.hostname),
+            trust_env=not is_loopback(address.hostname or ""),
             verify=address.scheme == "https",
         )
 
@@ -112,9 +111,9 @@ def send_elsewhere(upload: Upload, content: bytes) -> None:
     try:
         if upload.method == "POST":
             files = {"file": ("bundle.tar.gz", content, "application/gzip")}
-            response = httpx.post(upload.url, data=upload.fields, files=files, timeout=_UPLOAD_SECONDS)
+            response = httpx.post(upload.url, data=upload.fields, files=files, timeout=UPLOAD_SECONDS)
         else:
-            response = httpx.request(upload.method, upload.url, content=content, timeout=_UPLOAD_SECONDS)
+            response = httpx.request(upload.method, upload.url, content=content, timeout=UPLOAD_SECONDS)
     except httpx.TransportError as error:
         host = urlsplit(upload.url).netloc
         raise ApiUnreachableError(f"cannot send the bundle to {host}: {_reason(error)}") from error
@@ -122,15 +121,6 @@ def send_elsewhere(upload: Upload, content: bytes) -> None:
         host = urlsplit(upload.url).netloc
         message = f"{host} refused the bundle with status {response.status_code}; try again"
         raise ApiError(response.status_code, "upload_refused", message)
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _unreachable(api_url: str, failure: Exception | None) -> str:

@@ -9,12 +9,22 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 Item = TypeVar("Item")
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/%&<>\x00-\x1f]+$")]
-"""A name that people choose: no slashes (`flow/deployment` is an address), no control characters."""
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/%&<>\x00-\x1f\ufffd]+$")]
+"""A name that people choose: no slashes (`flow/deployment` is an address), no control characters, and no U+FFFD,
+which stands for a character that was none."""
 
 Tag = Annotated[str, Field(min_length=1, max_length=200)]
 JsonObject = dict[str, Any]
-Timestamp = Annotated[AwareDatetime, AfterValidator(lambda value: value.astimezone(UTC))]
+
+
+def _to_utc(value: datetime) -> datetime:
+    # A year away from what datetime can hold, so that adding to it never fails.
+    if not 1900 <= value.year < 9999:
+        raise ValueError("a time is from the years 1900 to 9998")
+    return value.astimezone(UTC)
+
+
+Timestamp = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """An instant with its offset, kept in UTC."""
 
 MAX_PAGE = 200

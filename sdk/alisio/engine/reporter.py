@@ -25,6 +25,11 @@ REPORT_SECONDS = 0.5
 HEARTBEAT_SECONDS = 10.0
 MAX_BACK_OFF_SECONDS = 30.0
 EXIT_SECONDS = 10.0
+"""How long the interpreter's exit waits for what cannot be sent."""
+
+SLOW_EXIT_SECONDS = 60.0
+"""How long it waits where nothing has failed: the machine is slow, or many scripts write to one database."""
+
 
 
 class ReportingClient(Protocol):
@@ -170,6 +175,8 @@ class Reporter:
         """Send the rest at the interpreter's exit; if that does not succeed in time, say so in one line."""
         try:
             done = self.flush(EXIT_SECONDS)
+            if not done and self._trouble is None:
+                done = self.flush(SLOW_EXIT_SECONDS - EXIT_SECONDS)
         except KeyboardInterrupt:
             done = False
         if not done:

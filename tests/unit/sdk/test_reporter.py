@@ -207,6 +207,22 @@ def test_script_with_nothing_running(tmp_path: Path) -> None:
     assert 2 == _rows(tmp_path, "SELECT message FROM log").count(("hello",))
 
 
+def test_exit_waits_for_a_slow_database(tmp_path: Path) -> None:
+    """An exit that takes long, because another process holds the database, loses nothing: nothing has failed."""
+    _run_script(tmp_path, "1")
+    connection = sqlite3.connect(tmp_path / "home" / "alisio.db", check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(3, connection.rollback)
+    release.start()
+
+    done = _run_script(tmp_path, "2", prelude=HASTY)
+
+    release.join()
+    connection.close()
+    assert "not fully recorded" not in done.stderr
+    assert [("COMPLETED",)] * 2 == _rows(tmp_path, "SELECT state_type FROM flow_run")
+
+
 def test_script_without_a_server(tmp_path: Path) -> None:
     """A script whose server does not answer runs; in the end it says in one line what is not recorded."""
     done = _run_script(tmp_path, "2", prelude=HASTY, ALISIO_API_URL="http://127.0.0.1:9/api")

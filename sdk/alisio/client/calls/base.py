@@ -17,6 +17,9 @@ from alisio.exceptions import ApiError, ConflictError, InvalidInputError, NotFou
 AnswerT = TypeVar("AnswerT")
 Body = BaseModel | Mapping[str, Any] | bytes | None
 
+UPLOAD_SECONDS = 300.0
+"""How long sending a bundle may take."""
+
 _DEFAULT_TIMEOUT_SECONDS = 30.0
 _ERRORS: dict[int, type[ApiError]] = {
     400: InvalidInputError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import NoneType
 from uuid import UUID
 
-from alisio.client.calls.base import Call, path_of
+from alisio.client.calls.base import UPLOAD_SECONDS, Call, path_of
 from alisio.contract.base import Page
 from alisio.contract.deployments import (
     BundleAnnounce,
@@ -19,8 +19,6 @@ from alisio.contract.deployments import (
 )
 from alisio.contract.ids import new_id
 from alisio.contract.runs import Flow, FlowRun, FlowRunCreate
-
-_UPLOAD_SECONDS = 300.0
 
 
 def filter_flows(query: FlowQuery) -> Call[Page[Flow]]:
@@ -93,7 +91,7 @@ def announce_bundle(announce: BundleAnnounce) -> Call[BundleAnswer]:
 
 def upload_bundle(upload: Upload, content: bytes) -> Call[bytes]:
     """Send a bundle's bytes to a path of the API."""
-    return Call(upload.method, upload.url.removeprefix("/api"), bytes, content, timeout_seconds=_UPLOAD_SECONDS)
+    return Call(upload.method, upload.url.removeprefix("/api"), bytes, content, timeout_seconds=UPLOAD_SECONDS)
 
 
 def download_bundle(sha256: str) -> Call[bytes]:
