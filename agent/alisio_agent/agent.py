@@ -51,7 +51,8 @@ class Agent:
         """Serve until `stop` is called.
 
         Raises:
-            ApiError: The server will not have the agent, for instance because there is no such pool.
+            ApiError: The server will not have the agent, for instance because there is no such pool
+                or queue.
             StartError: The fork server could not be started.
         """
         self._runner.open()
@@ -81,6 +82,8 @@ class Agent:
         failures = 0
         while not self._stopping.is_set():
             try:
+                for queue in self._identity.queues or ():
+                    self._api.read_work_queue(self._identity.work_pool_name, queue)
                 self._beat()
             except AlisioError as error:
                 if isinstance(error, ApiError) and error.status < 429:
@@ -176,7 +179,7 @@ def run_agent(options: AgentOptions) -> int:
         0. A second signal ends the process at once.
 
     Raises:
-        AlisioError: It cannot serve: there is no such pool, no server to talk to, or a setting cannot be used.
+        AlisioError: It cannot serve: there is no such pool or queue, no server to talk to, or a setting cannot be used.
     """
     settings = current_settings()
     api_url = find_server(settings)

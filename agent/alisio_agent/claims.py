@@ -18,14 +18,15 @@ from alisio.contract.work_pools import (
     StartFailure,
     WakeUpAnswer,
     WakeUpWait,
+    WorkQueue,
 )
 from alisio.exceptions import AlisioError, ConflictError
 from alisio_agent.options import Identity
 from alisio_agent.outage import Outage
 from alisio_agent.roster import Held, Roster
-from alisio_agent.runners.process import run_name
 from alisio_agent.runners.starters import StartError
 from alisio_agent.supervisor.outcomes import Outcome
+from alisio_agent.supervisor.places import run_name
 
 EVERY_SECONDS = 60.0
 MAX_CLAIM = 20
@@ -53,6 +54,10 @@ class AgentApi(Protocol):
 
     def fail_start(self, flow_run_id: UUID, failure: StartFailure) -> None:
         """Tell that a claimed run could not be started."""
+        ...
+
+    def read_work_queue(self, pool: str, name: str) -> WorkQueue:
+        """Read a work queue."""
         ...
 
 

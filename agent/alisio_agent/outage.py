@@ -16,7 +16,7 @@ class Outage:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._said: str | None = None
+        self._said: set[str] = set()  # its threads may fail in different ways by turns
 
     def begin(self, error: Exception, failures: int) -> float:
         """Take note of a call that failed.
@@ -30,14 +30,14 @@ class Outage:
         """
         text = str(error)
         with self._lock:
-            if self._said != text:
-                self._said = text
+            if text not in self._said:
+                self._said.add(text)
                 logger.warning("%s; trying until it answers", text)
         return back_off(failures, random.random())
 
     def end(self) -> None:
         """Take note of a call that succeeded."""
         with self._lock:
-            if self._said is not None:
-                self._said = None
+            if self._said:
+                self._said.clear()
                 logger.info("the API answers again")

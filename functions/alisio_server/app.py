@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler.openapi import swagger_ui
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from alisio_server.errors import AlisioServerError
-from alisio_server.events import Event, read_json, unpacked
+from alisio_server.events import Event, read_json, refuse_form, unpacked
 from alisio_server.routes import (
     agents,
     bundles,
@@ -58,6 +58,7 @@ class Api:
             `statusCode`, `headers`, `body` and `isBase64Encoded`. No error is raised.
         """
         try:
+            refuse_form(event)
             event = unpacked(event)
         except AlisioServerError as error:
             refusal = answer_failure(error)

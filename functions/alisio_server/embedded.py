@@ -7,6 +7,7 @@ uvicorn and Alembic come in only when they are used.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from uuid import UUID
@@ -115,9 +116,9 @@ def serve(settings: ServerSettings, *, on_ready: Callable[[str], None] | None = 
         ConflictError: The port is in use.
         InvalidInputError: The host is none of this machine.
     """
-    from alisio_server.listening import listen
+    from alisio_server.adapters.laptop.listening import listen
 
-    listen(settings, on_ready=on_ready)
+    listen(settings, partial(open_services, settings), on_ready=on_ready)
 
 
 def upgrade_database(url: str, revision: str = "head") -> str | None:

@@ -47,6 +47,12 @@ class ConflictError(AlisioServerError):
     default_code = "conflict"
 
 
+class UnsupportedContentTypeError(AlisioServerError):
+    """A body in an encoding that no route reads."""
+
+    default_code = "unsupported_content_type"
+
+
 class TooLargeError(AlisioServerError):
     """A body of more bytes than are taken."""
 

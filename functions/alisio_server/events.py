@@ -17,9 +17,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from alisio.contract.reports import MAX_REPORT_BYTES, MAX_REPORT_GZIP_BYTES
-from alisio_server.errors import BadRequestError, TooLargeError
+from alisio_server.errors import BadRequestError, TooLargeError, UnsupportedContentTypeError
 
+JSON_WANTED = "send the body as JSON, with `Content-Type: application/json`"
 Event = dict[str, Any]
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MAYBE_UNSTORABLE = re.compile(r"\\u(0000|d[89a-f])", re.IGNORECASE)
 
@@ -101,6 +103,17 @@ def unpacked(event: Event) -> Event:
     if encoding != "gzip":
         raise BadRequestError(f"bodies may be gzip or plain, not {encoding!r}", field="content-encoding")
     return {**event, "body": _gunzip(raw_body(event)), "isBase64Encoded": False}
+
+
+def refuse_form(event: Event) -> None:
+    """Refuse a request whose body is a form, as `curl -d` sends it where nothing else is said.
+
+    Raises:
+        UnsupportedContentTypeError: It is one. The bytes of a bundle, which are PUT, may be called anything.
+    """
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    if event["requestContext"]["http"]["method"] != "PUT" and headers.get("content-type", "").startswith(_FORMS):
+        raise UnsupportedContentTypeError(JSON_WANTED, field="content-type")
 
 
 def _gunzip(packed: bytes) -> bytes:

@@ -48,6 +48,7 @@ class Services:
             transaction = Transaction(connection, self.database)
             yield transaction
         if transaction.woken:
+            # Not at the top: waking works with these services itself.
             from alisio_server.orchestration.waking import send_wake_ups
 
             send_wake_ups(self, transaction.woken)

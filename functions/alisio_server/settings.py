@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from alisio_server.orchestration.leases import TICK_SECONDS
+
 
 @dataclass(frozen=True)
 class ServerSettings:
@@ -21,5 +23,5 @@ class ServerSettings:
     database_url: str
     home: Path
     host: str = "127.0.0.1"
-    port: int = 4200
-    tick_seconds: float = 5.0
+    port: int = 0
+    tick_seconds: float = TICK_SECONDS

@@ -232,26 +232,23 @@ class Flow(Definition, Generic[P, R]):
 
         Raises:
             AlisioError: The project, the flow or an option cannot be used, or the server cannot be reached.
+            ValueError: The tags are none.
         """
-        from alisio.deployments.deploying import deploy_flow
+        from alisio.context import checked_tags
+        from alisio.deployments.deploying import Plan, deploy_flow, schedules_of
 
-        return deploy_flow(
-            self,
+        plan = Plan(
             name=name,
             work_pool_name=work_pool_name,
             work_queue_name=work_queue_name,
-            parameters=parameters,
-            tags=tags,
-            schedules=schedules,
-            cron=cron,
-            interval=interval,
-            rrule=rrule,
-            timezone=timezone,
+            parameters=parameters or {},
+            tags=sorted(checked_tags(tags or ())),
+            job_variables=job_variables or {},
+            schedules=schedules_of(schedules, cron, interval, rrule, timezone),
             description=description,
             version=version,
-            job_variables=job_variables,
-            paused=paused,
         )
+        return deploy_flow(self, plan, paused=paused)
 
 
 @overload

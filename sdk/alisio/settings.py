@@ -161,8 +161,20 @@ def check_value(name: str, value: str) -> None:
         raise SettingsError(f"{name} must be a number from 0 to 65535, not {value!r}")
     if name == "ALISIO_LOGGING_LEVEL" and value.upper() not in _LEVELS:
         raise SettingsError(f"{name} must be one of {', '.join(_LEVELS)}, not {value!r}")
-    if name == "ALISIO_API_URL" and value and not value.startswith(("http://", "https://")):
-        raise SettingsError(f"{name} must begin with http:// or https://, not {value!r}")
+    if name == "ALISIO_API_URL" and value and not _is_web_address(value):
+        raise SettingsError(f"{name} must be an address such as http://127.0.0.1:4200/api, not {value!r}")
+    if name == "ALISIO_API_DATABASE_CONNECTION_URL" and not value.startswith(("sqlite", "postgres")):
+        raise SettingsError(f"{name} must begin with sqlite:/// or postgresql://, not {value.partition(':')[0]!r}")
+
+
+def _is_web_address(text: str) -> bool:
+    from urllib.parse import urlsplit
+
+    try:
+        address = urlsplit(text)
+        return address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        return False
 
 
 def set_profile_values(values: Mapping[str, str]) -> str:

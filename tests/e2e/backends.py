@@ -7,15 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import httpx
 import psutil
-
-Answer = TypeVar("Answer")
+from tests.waiting import wait_until
 
 ALISIO = (sys.executable, "-m", "alisio.cli")
 """The `alisio` command of the Python that runs the tests."""
@@ -112,25 +110,3 @@ def processes_in(folder: str) -> list[psutil.Process]:
         if environment.get("ALISIO_HOME", "").startswith(folder) and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found
-
-
-def wait_until(condition: Callable[[], Answer], timeout: float, what: str | Callable[[], str]) -> Answer:
-    """Ask until the answer is true.
-
-    Args:
-        condition: What to ask, some 20 times a second.
-        timeout: Seconds after which to give up.
-        what: What is waited for; a function where finding the words costs something.
-
-    Returns:
-        The first answer that was true.
-
-    Raises:
-        AssertionError: There was none in time.
-    """
-    end = time.monotonic() + timeout
-    while not (answer := condition()):
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {timeout:g} s in vain for {what if isinstance(what, str) else what()}")
-        time.sleep(0.05)
-    return answer

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-from tests.e2e.backends import ALISIO, Backend, wait_until
+from tests.e2e.backends import ALISIO, Backend
+from tests.waiting import wait_until
 
 Answer = TypeVar("Answer")
 Json = dict[str, Any]

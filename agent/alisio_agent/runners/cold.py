@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alisio_agent.runners.starters import OnExit, StartError
-from alisio_agent.supervisor.main import LOG_FILE
+from alisio_agent.supervisor.places import LOG_FILE
 
 
 class ColdStarter:

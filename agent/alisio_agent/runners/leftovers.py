@@ -9,6 +9,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from alisio_agent.supervisor.places import run_folders, spool_folders
+
 _UNTOUCHED_SECONDS = 3_600.0
 
 
@@ -21,10 +23,10 @@ def remove_leftovers(home: Path) -> None:
     Args:
         home: The folder of Alisio on this host.
     """
-    for kind in ("runs", "spool"):
+    for place in (run_folders(home), spool_folders(home)):
         with suppress(FileNotFoundError):
-            for folder in (home / kind).iterdir():
-                if not _is_in_use(home / "runs" / folder.name, folder):
+            for folder in place.iterdir():
+                if not _is_in_use(run_folders(home) / folder.name, folder):
                     shutil.rmtree(folder, ignore_errors=True)
 
 

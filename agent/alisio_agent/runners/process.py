@@ -12,13 +12,9 @@ from alisio_agent.runners.cold import ColdStarter
 from alisio_agent.runners.leftovers import remove_leftovers
 from alisio_agent.runners.starters import OnExit, Starter, StartError
 from alisio_agent.runners.warm import WarmStarter
+from alisio_agent.supervisor.places import run_folders
 
 _REMEMBERED = 10_000
-
-
-def run_name(flow_run_id: object, attempt: int) -> str:
-    """Name what executes an attempt of a flow run."""
-    return f"{flow_run_id}-{attempt}"
 
 
 class ProcessRunner:
@@ -49,7 +45,7 @@ class ProcessRunner:
         """Start a supervisor, unless one of this name was started before.
 
         Args:
-            name: See `run_name`.
+            name: See `alisio_agent.supervisor.places.run_name`.
             job: The job as a supervisor takes it.
 
         Raises:
@@ -57,7 +53,7 @@ class ProcessRunner:
         """
         if not self._remember(name):
             return
-        folder = self._home / "runs" / name
+        folder = run_folders(self._home) / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._starter.start(name, job)

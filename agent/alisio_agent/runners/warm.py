@@ -11,14 +11,17 @@ import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from alisio.client.discovery import process_exists
 from alisio_agent.framing import Message, Unpacker, pack
 from alisio_agent.runners.starters import OnExit, StartError
-from alisio_agent.supervisor.main import LOG_FILE
+from alisio_agent.supervisor.places import LOG_FILE
 
 _ANSWER_SECONDS = 30.0
+_END_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 
 
@@ -65,9 +68,13 @@ class WarmStarter:
     def _connect(self) -> _Connection:
         if self._server is None or self._server.is_gone:
             try:
-                self._server = _Connection(self._log, self._on_exit)
-                self._server.ready.result(_ANSWER_SECONDS)
+                self._server = server = _Connection(self._log, self._on_exit)
+            except OSError as error:
+                raise StartError(f"the fork server cannot be started: {error}") from error
+            try:
+                server.ready.result(_ANSWER_SECONDS)
             except FutureTimeoutError as error:
+                server.kill()
                 raise StartError("the fork server did not begin to serve") from error
             except OSError as error:
                 raise StartError(f"the fork server cannot serve: {error}; {self._log} may say why") from error
@@ -102,18 +109,29 @@ class _Connection:
         try:
             self._socket.sendall(pack({"kind": "start", "name": name, "job": job}))
             message = answer.result(_ANSWER_SECONDS)
+        except FutureTimeoutError as error:  # an OSError too
+            self.kill()
+            raise StartError("the fork server did not answer") from error
         except OSError as error:
             raise StartError(f"the fork server cannot be asked: {error}; {self._log} may say why") from error
-        except FutureTimeoutError as error:
-            raise StartError("the fork server did not answer") from error
         finally:
             self._answers.pop(name, None)
         if message["kind"] == "failed":
             raise StartError(message["message"])
 
+    def kill(self) -> None:
+        """End a fork server that hangs, so that the next start makes another."""
+        self.is_gone = True
+        self.process.kill()
+
     def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self.process.wait()
+        with suppress(OSError):  # it has ended already
+            self._socket.shutdown(socket.SHUT_RDWR)
+        try:
+            self.process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self.process.wait()
 
     def _listen(self) -> None:
         unpacker = Unpacker()
@@ -165,13 +183,5 @@ def wait_for_process(pid: int) -> None:
         with os.fdopen(fd):
             select.select([fd], [], [])
         return
-    while _exists(pid):
+    while process_exists(pid):
         time.sleep(_POLL_SECONDS)
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -15,6 +15,7 @@ from alisio_agent.supervisor.child import Child, start_child
 from alisio_agent.supervisor.loop import Loop
 from alisio_agent.supervisor.outcomes import Outcome
 from alisio_agent.supervisor.output import Output
+from alisio_agent.supervisor.places import run_folders, run_name, spool_folders
 from alisio_agent.supervisor.records import TERMINAL, Record, state
 from alisio_agent.supervisor.reporter import Answer, Reporter, SupersededError
 from alisio_agent.supervisor.reports import Outbox
@@ -58,14 +59,14 @@ class Attempt:
     """
 
     def __init__(self, job: dict[str, Any], context: Context, retry: Retry | None = None) -> None:
-        name = f"{job['flow_run_id']}-{job['attempt']}"
+        home, name = Path(job["home"]), run_name(job["flow_run_id"], job["attempt"])
         self.retry: Retry | None = None
         self._job = job
         self._context = context
         self._timing = context.timing
         self._start_at = retry.start_at if retry else time.monotonic()
-        self._folder = Path(job["home"]) / "runs" / name
-        self._spool = Spool(Path(job["home"]) / "spool" / name)
+        self._folder = run_folders(home) / name
+        self._spool = Spool(spool_folders(home) / name)
         self._outbox = Outbox(self._spool)
         self._reporter = Reporter(context.api, self._outbox, job["flow_run_id"], job["attempt"], context.timing)
         self._child: Child | None = None

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TextIO
 
+from alisio_agent.supervisor.guard import open_limit, start_guard
 from alisio_agent.supervisor.loop import restore_signals
 from alisio_agent.supervisor.records import state
 from alisio_agent.supervisor.reports import encode
@@ -39,8 +40,11 @@ class Child:
         status: What `os.waitpid` said; None while it lives.
     """
 
-    def __init__(self, pid: int, report_fd: int, control_fd: int, stdout_fd: int, stderr_fd: int) -> None:
+    def __init__(
+        self, pid: int, guard: int | None, report_fd: int, control_fd: int, stdout_fd: int, stderr_fd: int
+    ) -> None:
         self.pid = pid
+        self._guard = guard
         self.report_fd = report_fd
         self.stdout_fd = stdout_fd
         self.stderr_fd = stderr_fd
@@ -77,8 +81,10 @@ class Child:
             self.status = os.waitpid(self.pid, 0)[1]
 
     def close_control(self) -> None:
-        """Close the control pipe."""
+        """Close the control pipe, which ends the guard too."""
         os.close(self._control_fd)
+        if self._guard is not None:
+            os.waitpid(self._guard, 0)
 
     def describe_end(self) -> str:
         """Tell in a few words how it ended."""
@@ -117,10 +123,11 @@ def start_child(job: dict[str, Any], folder: Path, warm: bool) -> Child:
     (report_r, report_w), (control_r, control_w), (stdout_r, stdout_w), (stderr_r, stderr_w) = pipes
     if pid == 0:
         _run(job, folder, warm, parent, (report_w, control_r, stdout_w, stderr_w))
+    _lead_group(pid)
+    guard = start_guard(pid, control_r)
     for fd in (report_w, control_r, stdout_w, stderr_w):
         os.close(fd)
-    _lead_group(pid)
-    return Child(pid, report_r, control_w, stdout_r, stderr_r)
+    return Child(pid, guard, report_r, control_w, stdout_r, stderr_r)
 
 
 def _lead_group(pid: int) -> None:
@@ -156,7 +163,7 @@ def _settle(parent: int, fds: tuple[int, int, int, int]) -> tuple[int, int]:
     lowest, highest = sorted((report_fd, control_fd))
     os.closerange(3, lowest)
     os.closerange(lowest + 1, highest)
-    os.closerange(highest + 1, _open_limit())
+    os.closerange(highest + 1, open_limit())
     sys.stdin = open_text(0, "r")
     sys.stdout = open_text(1, "w")
     sys.stderr = open_text(2, "w")
@@ -175,11 +182,6 @@ def _die_with_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the line above
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _open_limit() -> int:
-    limit = os.sysconf("SC_OPEN_MAX")
-    return min(limit if limit > 0 else 65_536, 1_048_576)
 
 
 def _execute(job: dict[str, Any], folder: Path, warm: bool, report_fd: int, control_fd: int) -> int:

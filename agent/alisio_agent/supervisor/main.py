@@ -12,9 +12,8 @@ from alisio_agent.supervisor.attempt import Attempt, Context
 from alisio_agent.supervisor.child import open_text
 from alisio_agent.supervisor.loop import Loop
 from alisio_agent.supervisor.outcomes import Outcome
+from alisio_agent.supervisor.places import LOG_FILE
 from alisio_agent.supervisor.timing import Timing
-
-LOG_FILE = "supervisors.log"
 
 
 def supervise(job: dict[str, Any], *, warm: bool, timing: Timing | None = None) -> Outcome:

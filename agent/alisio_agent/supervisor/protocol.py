@@ -17,7 +17,7 @@ class LineReader:
     """Cuts a stream of bytes into lines. A line longer than the limit comes in pieces of at most that size.
 
     Args:
-        limit: The longest line, in bytes; no more than this is ever held back.
+        limit: The longest line, in bytes, at least 4; no more than this is ever held back.
     """
 
     def __init__(self, limit: int) -> None:
@@ -41,7 +41,7 @@ class LineReader:
         while len(line) > self._limit:
             end = self._limit
             # UTF-8 continuation bytes: a character of up to four bytes is not cut in two.
-            while end > self._limit - 4 and line[end] & 0xC0 == 0x80:
+            while end > self._limit - 3 and line[end] & 0xC0 == 0x80:
                 end -= 1
             pieces.append(line[:end])
             line = line[end:]

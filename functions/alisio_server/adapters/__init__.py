@@ -1,1 +1,1 @@
-"""Implementations of the ports: one package for each place where the server runs."""
+"""Implementations of the ports, and what else differs: one package for each place where the server runs."""

@@ -39,7 +39,9 @@ def normalise_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except Exception as error:
-        raise InvalidInputError(f"the database address cannot be read: {error}") from error
+        raise InvalidInputError(
+            f"the database address cannot be read: {error}; see ALISIO_API_DATABASE_CONNECTION_URL"
+        ) from error
     kind = parsed.drivername.partition("+")[0]
     if kind not in _SYNC_DRIVERS:
         raise InvalidInputError(
@@ -48,7 +50,7 @@ def normalise_url(url: str) -> URL:
     if kind == "sqlite":
         name = parsed.database
         if not name or name == ":memory:":
-            raise InvalidInputError("SQLite needs a file: several processes share the database")
+            raise InvalidInputError("SQLite needs a file, as several processes share it: write sqlite:///PATH")
         return parsed.set(drivername=_SYNC_DRIVERS[kind], database=str(Path(name).expanduser()))
     return parsed.set(drivername=_SYNC_DRIVERS[kind])
 
@@ -67,7 +69,10 @@ class Database:
         if self.is_sqlite and self.url.database is not None:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
-        self.engine: Engine = create_engine(self.url, json_serializer=_COMPACT.encode, **options)
+        try:
+            self.engine: Engine = create_engine(self.url, json_serializer=_COMPACT.encode, **options)
+        except ModuleNotFoundError as error:
+            raise InvalidInputError(f"PostgreSQL needs {error.name}: pip install 'alisio[postgres]'") from error
         if self.is_sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)

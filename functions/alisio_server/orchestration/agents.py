@@ -6,16 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, delete, select, tuple_, update
+from sqlalchemy import case, delete, tuple_, update
 
 from alisio.contract.states import StateType
 from alisio.contract.work_pools import AgentBeat, BeatAnswer, StartFailure
-from alisio_server.database.tables import agent, flow_run, work_pool
-from alisio_server.errors import ConflictError, NotFoundError
+from alisio_server.database.tables import agent, flow_run
+from alisio_server.errors import ConflictError
 from alisio_server.orchestration.leases import LEASE, LEASE_SECONDS
 from alisio_server.orchestration.proposals import StartFailed
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.orchestration.stored_runs import load_run, move
+from alisio_server.orchestration.work_pools import find_pool
 from alisio_server.services import Transaction
 
 
@@ -43,18 +44,9 @@ def beat(tx: Transaction, agent_id: UUID, told: AgentBeat) -> BeatAnswer:
 
 
 def _described(tx: Transaction, told: AgentBeat, now: datetime) -> dict[str, Any]:
-    by_name = select(work_pool.c.id).where(work_pool.c.name == told.work_pool_name)
-    pool_id = tx.connection.execute(by_name).scalar_one_or_none()
-    if pool_id is None:
-        raise NotFoundError(
-            f"there is no work pool {told.work_pool_name!r}: create it with "
-            f"`alisio work-pool create {told.work_pool_name}`",
-            code="work_pool_not_found",
-            field="work_pool_name",
-        )
     return {
         "name": told.name,
-        "work_pool_id": pool_id,
+        "work_pool_id": find_pool(tx, told.work_pool_name).id,
         "queues": told.queues,
         "run_limit": told.limit,
         "host": told.host,

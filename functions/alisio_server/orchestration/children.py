@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, or_, select, update
 
 from alisio.contract.states import DEFAULT_NAMES, TERMINAL, StateType
+from alisio_server.database.instants import to_microseconds
 from alisio_server.database.tables import flow_run, flow_run_state, task_run
 from alisio_server.services import Transaction
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _IS_SUBFLOW = flow_run.c.root_flow_run_id != flow_run.c.id
 _MESSAGE = "The flow run that it was part of ended before it did."
 
@@ -22,7 +21,7 @@ HistoryEntry = list[str | int | None]
 
 def history_entry(type_: str, name: str, message: str | None, timestamp: datetime) -> HistoryEntry:
     """Make an entry of `task_run.history`: type, name, message, microseconds since 1970."""
-    return [type_, name, message, (timestamp - _EPOCH) // _MICROSECOND]
+    return [type_, name, message, to_microseconds(timestamp)]
 
 
 def end_children(tx: Transaction, root_id: UUID, ended_as: StateType, now: datetime) -> None:

@@ -21,7 +21,7 @@ from alisio_server.orchestration.proposals import Accept, AgentClaims
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.orchestration.stored_runs import UNLOCKED_RUNS, changes_of, history_of, view_of
 from alisio_server.orchestration.transitions import propose
-from alisio_server.orchestration.work_pools import find_pool
+from alisio_server.orchestration.work_pools import find_pool, no_such_queue
 from alisio_server.services import Transaction
 
 Taken = tuple[Row[Any], Accept]
@@ -122,8 +122,7 @@ def _serving(tx: Transaction, pool: Row[Any], request: ClaimRequest) -> list[Row
     rows = tx.connection.execute(of_pool.order_by(work_queue.c.priority, work_queue.c.id)).all()
     if request.queues is not None:
         for missing in set(request.queues) - {row.name for row in rows}:
-            message = f"work pool {pool.name!r} has no queue {missing!r}"
-            raise NotFoundError(message, code="work_queue_not_found", field="queues")
+            raise no_such_queue(pool.name, missing, field="queues")
     return [row for row in rows if not row.paused and (request.queues is None or row.name in request.queues)]
 
 

@@ -9,13 +9,11 @@ from sqlalchemy import delete, select, update
 
 from alisio.contract.deployments import DeploymentSpec, SchedulePatch
 from alisio.contract.ids import new_id
-from alisio.contract.states import StateType
 from alisio_server.database.tables import bundle, deployment, flow_run
 from alisio_server.errors import InvalidInputError
 from alisio_server.orchestration.flow_runs import find_deployment
 from alisio_server.orchestration.flows import ensure_flow
 from alisio_server.orchestration.parameters import check_parameters, check_schema
-from alisio_server.orchestration.proposals import PersonCancels
 from alisio_server.orchestration.scheduling.materialise import materialise_deployment
 from alisio_server.orchestration.scheduling.stored_schedules import (
     lock_schedules,
@@ -25,12 +23,10 @@ from alisio_server.orchestration.scheduling.stored_schedules import (
     start_from_now,
 )
 from alisio_server.orchestration.statements import insert_into
-from alisio_server.orchestration.stored_runs import lock_runs, move
-from alisio_server.orchestration.unclaimed import refresh_unclaimed, remove_unclaimed
+from alisio_server.orchestration.unclaimed import cancel_waiting, refresh_unclaimed, remove_unclaimed
 from alisio_server.orchestration.work_pools import find_queue
 from alisio_server.services import Transaction
 
-_BATCH = 500
 _ELSEWHERE = {"flow_name", "work_pool_name", "work_queue_name", "schedules"}
 _IDENTITY = {"id", "flow_id", "name", "created"}
 
@@ -160,13 +156,6 @@ def delete_deployment(tx: Transaction, deployment_id: UUID) -> None:
     """
     home = find_deployment(tx, deployment_id)
     remove_unclaimed(tx, deployment_id, [row.slug for row in lock_schedules(tx, deployment_id)])
-    now = tx.now()
-    waiting = (
-        flow_run.c.deployment_id == deployment_id,
-        flow_run.c.state_type == StateType.SCHEDULED,
-        flow_run.c.lease_until.is_(None),
-    )
-    while rows := lock_runs(tx, *waiting, order_by=(flow_run.c.id,), limit=_BATCH):
-        for row in rows:
-            move(tx, row, PersonCancels(f"Cancelled: deployment {home.name!r} was deleted."), now)
+    message = f"Cancelled: deployment {home.name!r} was deleted."
+    cancel_waiting(tx, flow_run.c.deployment_id == deployment_id, message=message)
     tx.connection.execute(delete(deployment).where(deployment.c.id == deployment_id))

@@ -25,6 +25,9 @@ IN_PLACE_RETRY_SECONDS = 30.0
 HORIZON = timedelta(minutes=15)
 """How far ahead schedules are materialised and wake-ups are sent."""
 
+TICK_SECONDS = 5.0
+"""From one tick of a laptop's clockwork to the next."""
+
 LEASE = timedelta(seconds=LEASE_SECONDS)
 EARLY_CLAIM = timedelta(seconds=EARLY_CLAIM_SECONDS)
 LATE_AFTER = timedelta(seconds=LATE_AFTER_SECONDS)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, select, update
 
 from alisio.contract.states import StateType
 from alisio_server.database.tables import concurrency_slot, flow_run, work_queue
@@ -99,7 +99,8 @@ def wake_waiting(tx: Transaction, queues: ColumnElement[bool], now: datetime) ->
         .where(
             queues,
             flow_run.c.state_type == StateType.SCHEDULED,
-            and_(flow_run.c.lease_until.is_(None), flow_run.c.due <= now + EARLY_CLAIM),
+            flow_run.c.lease_until.is_(None),
+            flow_run.c.due <= now + EARLY_CLAIM,
         )
         .order_by(flow_run.c.due, flow_run.c.id)
         .limit(MAX_WOKEN)

@@ -41,7 +41,7 @@ def check_parameters(
     """
     # Lazily: it costs 30 ms that no run by hand should pay.
     from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import relevance
+    from jsonschema.exceptions import best_match
     from referencing import Registry
     from referencing.exceptions import Unresolvable
 
@@ -53,13 +53,28 @@ def check_parameters(
         message = f"the parameter schema refers to what is not in it: {_one_line(str(error))}"
         raise InvalidInputError(message, field="parameter_schema") from error
     if errors:
-        first = max(errors, key=relevance)
+        first = best_match(errors)
         path = ".".join([field, *(str(part) for part in first.absolute_path)])
-        raise InvalidInputError(f"{path}: {_one_line(first.message)}", field=path)
+        raise InvalidInputError(f"{path}: {_one_line(_reason(first))}", field=path)
 
 
 def _is_missing(error: Any) -> bool:
     return error.validator == "required" and not error.absolute_path
+
+
+def _reason(error: Any) -> str:
+    """Say what is wrong in the words of a flow's parameters where those of the schema are no help."""
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return f"{missing!r} is missing"
+    if error.validator == "additionalProperties" and error.validator_value is False:
+        known = ", ".join(error.schema.get("properties", {})) or "none"
+        unknown = next(name for name in error.instance if name not in error.schema.get("properties", {}))
+        return f"{unknown!r} is unknown; there are: {known}"
+    if error.validator == "anyOf" and all(choice.validator == "type" for choice in error.context):
+        types = " or ".join(str(choice.validator_value) for choice in error.context)
+        return f"{error.instance!r} is not of type {types}"
+    return str(error.message)
 
 
 def _one_line(text: str, limit: int = 300) -> str:

@@ -18,13 +18,21 @@ from alisio.contract.reports import Directive, DirectiveKind, Origin, Report, Re
 from alisio.contract.state_record import StateRecord
 from alisio.contract.states import StateName, StateType
 from alisio_server.database.tables import flow_run, flow_run_state
-from alisio_server.errors import ConflictError, InvalidInputError, NotFoundError
+from alisio_server.errors import ConflictError, InvalidInputError
 from alisio_server.orchestration.flows import ensure_flow
 from alisio_server.orchestration.leases import LEASE, LEASE_SECONDS
 from alisio_server.orchestration.proposals import Accept, Delay, ExecutorSays, NewState, Reject, RunView
 from alisio_server.orchestration.report_rows import store_rows
 from alisio_server.orchestration.statements import insert_into
-from alisio_server.orchestration.stored_runs import changes_of, find_run, history_of, settle, view_of, write_run
+from alisio_server.orchestration.stored_runs import (
+    changes_of,
+    find_run,
+    history_of,
+    no_such_run,
+    settle,
+    view_of,
+    write_run,
+)
 from alisio_server.orchestration.transitions import propose
 from alisio_server.services import Transaction
 
@@ -66,7 +74,7 @@ def apply_report(tx: Transaction, run_id: UUID, report: Report) -> ReportAnswer:
 def _create_by_hand(tx: Transaction, run_id: UUID, report: Report, now: datetime) -> Row[Any]:
     facts = report.facts
     if report.origin is not Origin.SCRIPT or report.sequence != 1 or report.attempt != 1:
-        raise NotFoundError(f"there is no flow run {run_id}", code="flow_run_not_found")
+        raise no_such_run(run_id)
     if facts is None or facts.flow_name is None:
         raise InvalidInputError("the first report of a run by hand names its flow", field="facts.flow_name")
     begun = report.states[0].timestamp if report.states else now
@@ -79,7 +87,7 @@ def _create_by_hand(tx: Transaction, run_id: UUID, report: Report, now: datetime
     tx.connection.execute(insert_into(tx, flow_run).on_conflict_do_nothing(), values)
     row = find_run(tx, run_id)
     if row is None:
-        raise NotFoundError(f"there is no flow run {run_id}", code="flow_run_not_found")
+        raise no_such_run(run_id)
     return row
 
 

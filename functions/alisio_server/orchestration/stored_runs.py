@@ -71,14 +71,26 @@ def load_run(tx: Transaction, run_id: UUID) -> Row[Any]:
     """
     row = find_run(tx, run_id)
     if row is None:
-        raise NotFoundError(f"there is no flow run {run_id}", code="flow_run_not_found")
+        raise no_such_run(run_id)
     return row
+
+
+def no_such_run(run_id: UUID) -> NotFoundError:
+    """Make the error for a run that is not there."""
+    return NotFoundError(f"there is no flow run with id {run_id}", code="flow_run_not_found")
 
 
 def lock_runs(
     tx: Transaction, *conditions: ColumnElement[bool], order_by: Sequence[ColumnElement[Any]], limit: int
 ) -> Sequence[Row[Any]]:
-    """Read and lock what the rules look at of runs, leaving out those that others have locked."""
+    """Read and lock what the rules look at of runs, leaving out those that others have locked.
+
+    Args:
+        tx: The transaction.
+        conditions: Which runs.
+        order_by: Which come first.
+        limit: How many at most.
+    """
     wanted = UNLOCKED_RUNS.where(*conditions).order_by(*order_by).limit(limit)
     return tx.connection.execute(wanted).all()
 
@@ -125,7 +137,14 @@ def move(tx: Transaction, row: Row[Any], proposal: Proposal, now: datetime) -> A
 
 
 def store(tx: Transaction, row: Row[Any], verdict: Accept | Delay, now: datetime) -> None:
-    """Store a decision: the run's row, its history, its slots, its subflows and task runs."""
+    """Store a decision: the run's row, its history, its slots, its subflows and task runs.
+
+    Args:
+        tx: The transaction.
+        row: The run before it, locked.
+        verdict: The decision.
+        now: The database's time.
+    """
     entries = history_of(verdict, row, now)
     if not entries:
         return
@@ -135,7 +154,13 @@ def store(tx: Transaction, row: Row[Any], verdict: Accept | Delay, now: datetime
 
 
 def write_run(tx: Transaction, run_id: UUID, changes: dict[str, Any]) -> None:
-    """Update a run's row."""
+    """Update a run's row, and have its queue woken after the commit where its `wake_at` says so.
+
+    Args:
+        tx: The transaction.
+        run_id: The run.
+        changes: New values by the names of the columns, `updated` among them.
+    """
     tx.connection.execute(_UPDATE, {"run_id": run_id, **changes})
     if changes.get("wake_at") is not None and changes["wake_at"] <= changes["updated"]:
         tx.woken.add(run_id)

@@ -13,13 +13,13 @@ from alisio_server.database.tables import clockwork
 from alisio_server.orchestration.agents import forget_agents
 from alisio_server.orchestration.claims import forget_claims
 from alisio_server.orchestration.lateness import mark_late
+from alisio_server.orchestration.leases import TICK_SECONDS
 from alisio_server.orchestration.reaping import end_leases, guard_leases
 from alisio_server.orchestration.scheduling.materialise import materialise_lagging
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.orchestration.waking import send_due_wake_ups
 from alisio_server.services import Services, Transaction
 
-DEFAULT_INTERVAL_SECONDS = 5.0
 _AWAY_AFTER_INTERVALS = 3
 _KEEP_CLAIMS = timedelta(hours=1)
 _KEEP_AGENTS = timedelta(days=7)
@@ -48,7 +48,7 @@ class TickSummary:
     failed: dict[str, Exception] = field(default_factory=dict)
 
 
-def tick(services: Services, interval_seconds: float = DEFAULT_INTERVAL_SECONDS) -> TickSummary:
+def tick(services: Services, interval_seconds: float = TICK_SECONDS) -> TickSummary:
     """Materialise schedules, end leases, mark late runs, send wake-ups, purge; each in its own transactions.
 
     Args:

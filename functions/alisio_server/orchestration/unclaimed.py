@@ -1,4 +1,4 @@
-"""The runs of a deployment that nobody has claimed yet: they follow when their deployment changes."""
+"""The runs that nobody has claimed yet: they follow when their deployment changes, or go with it or their queue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from sqlalchemy import ColumnElement, and_, delete, select, update
 
 from alisio.contract.states import StateType
 from alisio_server.database.tables import deployment, flow_run, schedule
+from alisio_server.orchestration.proposals import PersonCancels
+from alisio_server.orchestration.stored_runs import lock_runs, move
 from alisio_server.services import Transaction
+
+_BATCH = 500
 
 
 def _unclaimed(deployment_id: UUID) -> ColumnElement[bool]:
@@ -29,6 +33,21 @@ def remove_unclaimed(tx: Transaction, deployment_id: UUID, slugs: list[str]) -> 
     """
     of_schedules = flow_run.c.schedule_slug.in_(slugs)
     tx.connection.execute(delete(flow_run).where(_unclaimed(deployment_id), of_schedules))
+
+
+def cancel_waiting(tx: Transaction, *which: ColumnElement[bool], message: str) -> None:
+    """Cancel runs that wait to be claimed, whether or not they were executed before.
+
+    Args:
+        tx: The transaction.
+        which: Conditions on `flow_run`.
+        message: Why, for their states.
+    """
+    now = tx.now()
+    waiting = (*which, flow_run.c.state_type == StateType.SCHEDULED, flow_run.c.lease_until.is_(None))
+    while rows := lock_runs(tx, *waiting, order_by=(flow_run.c.id,), limit=_BATCH):
+        for row in rows:
+            move(tx, row, PersonCancels(message), now)
 
 
 def refresh_unclaimed(tx: Transaction, deployment_id: UUID) -> None:

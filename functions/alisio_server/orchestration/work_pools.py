@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from alisio.contract.ids import new_id
-from alisio.contract.states import StateType
 from alisio.contract.work_pools import (
     DEFAULT_QUEUE,
     WorkPoolCreate,
@@ -20,12 +18,9 @@ from alisio.contract.work_pools import (
 from alisio_server.database.tables import flow_run, work_pool, work_queue
 from alisio_server.errors import ConflictError, InvalidInputError, NotFoundError
 from alisio_server.orchestration.limits import wake_waiting
-from alisio_server.orchestration.proposals import PersonCancels
 from alisio_server.orchestration.statements import insert_into
-from alisio_server.orchestration.stored_runs import lock_runs, move
+from alisio_server.orchestration.unclaimed import cancel_waiting
 from alisio_server.services import Transaction
-
-_BATCH = 500
 
 
 def find_pool(tx: Transaction, name: str) -> Row[Any]:
@@ -51,10 +46,15 @@ def find_queue(tx: Transaction, pool_name: str, name: str) -> Row[Any]:
     of_name = select(work_queue).where(work_queue.c.work_pool_id == pool.id, work_queue.c.name == name)
     found = tx.connection.execute(of_name).one_or_none()
     if found is None:
-        create = f"`alisio work-queue create {name} -p {pool_name}`"
-        message = f"work pool {pool_name!r} has no queue {name!r}: create it with {create}"
-        raise NotFoundError(message, code="work_queue_not_found", field="work_queue_name")
+        raise no_such_queue(pool_name, name, field="work_queue_name")
     return found
+
+
+def no_such_queue(pool_name: str, name: str, *, field: str) -> NotFoundError:
+    """Make the error for a queue that its pool lacks; `field` is where the request names it."""
+    create = f"`alisio work-queue create {name} -p {pool_name}`"
+    message = f"work pool {pool_name!r} has no queue {name!r}: create it with {create}"
+    return NotFoundError(message, code="work_queue_not_found", field=field)
 
 
 def create_work_pool(tx: Transaction, wanted: WorkPoolCreate) -> UUID:
@@ -208,8 +208,4 @@ def _empty(tx: Transaction, runs: ColumnElement[bool], what: str, code: str) -> 
     leased = select(flow_run.c.id).where(runs, flow_run.c.lease_until.is_not(None)).limit(1)
     if tx.connection.execute(leased).first() is not None:
         raise ConflictError(f"{what} has runs that are claimed or running: cancel them or wait", code=code)
-    now: datetime = tx.now()
-    waiting = (runs, flow_run.c.state_type == StateType.SCHEDULED)
-    while rows := lock_runs(tx, *waiting, order_by=(flow_run.c.id,), limit=_BATCH):
-        for row in rows:
-            move(tx, row, PersonCancels(f"Cancelled: {what} was deleted."), now)
+    cancel_waiting(tx, runs, message=f"Cancelled: {what} was deleted.")

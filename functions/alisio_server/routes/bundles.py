@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from alisio.contract.deployments import BundleAnnounce, BundleAnswer
-from alisio_server import bundles
+from alisio_server.orchestration import bundles
 from alisio_server.routes.support import BINARY, Base64, Resource, binary
 
 resource = Resource("Bundles")

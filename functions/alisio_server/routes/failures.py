@@ -14,7 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
-from alisio.contract.base import ErrorBody
+from alisio.contract.base import ErrorBody, first_problem
 from alisio_server.errors import (
     AlisioServerError,
     BadRequestError,
@@ -22,7 +22,9 @@ from alisio_server.errors import (
     InvalidInputError,
     NotFoundError,
     TooLargeError,
+    UnsupportedContentTypeError,
 )
+from alisio_server.events import JSON_WANTED
 
 logger = logging.getLogger("alisio.server")
 
@@ -31,6 +33,7 @@ _STATUSES: dict[type[AlisioServerError], int] = {
     NotFoundError: 404,
     ConflictError: 409,
     TooLargeError: 413,
+    UnsupportedContentTypeError: 415,
     InvalidInputError: 422,
 }
 _WHERE = {"body", "path", "query", "header"}
@@ -54,8 +57,7 @@ def _read(error: Exception) -> tuple[int, ErrorBody]:
     if isinstance(error, RequestValidationError) and not _is_ours(error.errors()):
         return 422, _invalid(error.errors())
     if isinstance(error, RequestUnsupportedContentType):
-        message = "send the body as JSON, with `Content-Type: application/json`"
-        return 415, ErrorBody(code="unsupported_content_type", message=message, field="content-type")
+        return 415, ErrorBody(code="unsupported_content_type", message=JSON_WANTED, field="content-type")
     if isinstance(error, NoSuchRouteError):
         message = "there is no such path and method here: see /docs"
         return 404, ErrorBody(code="route_not_found", message=message)
@@ -84,12 +86,9 @@ def _is_ours(errors: Sequence[Any]) -> bool:
 
 
 def _invalid(errors: Sequence[Any]) -> ErrorBody:
-    first = errors[0]
-    path = [str(part) for part in first["loc"]]
-    if path and path[0] in _WHERE:
-        path = path[1:]
-    field = ".".join(path) or None
-    said = first["msg"].removeprefix("Value error, ")
+    place, said = first_problem(errors)
+    where, _, rest = place.partition(".")
+    field = (rest if where in _WHERE else place) or None
     message = f"{field}: {said}" if field else f"the body: {said}"
     if len(errors) > 1:
         message += f" (and {len(errors) - 1} more)"

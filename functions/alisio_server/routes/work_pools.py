@@ -14,12 +14,12 @@ from alisio.contract.work_pools import (
     WorkPoolCreate,
     WorkPoolPatch,
 )
-from alisio_server.bundles import bundle_key
 from alisio_server.database.queries import work_pools as queries
 from alisio_server.database.queries.work_queues import get_queue_ids
 from alisio_server.orchestration import claims, work_pools
+from alisio_server.orchestration.bundles import bundle_key
 from alisio_server.routes.support import PageCursor, PageLimit, PathName, Resource, no_content
-from alisio_server.waiting import ask_to_wait
+from alisio_server.routes.waiting import ask_to_wait
 
 resource = Resource("Work pools")
 _ONE = "/api/work-pools/<name>"

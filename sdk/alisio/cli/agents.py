@@ -45,9 +45,11 @@ def list_agents(
 ) -> None:
     """List agents, and whether they are online."""
     from alisio.cli.rendering import local_time, show_rows
-    from alisio.cli.session import read_pages, session
+    from alisio.cli.session import read_pages, session, with_pool_hint
 
     with session() as client:
+        if pool is not None:
+            with_pool_hint(client, pool, lambda: client.read_work_pool(pool))
         agents = read_pages(lambda limit, cursor: client.list_agents(pool, limit, cursor), 10_000)
     rows = [
         (agent.name, agent.work_pool_name, agent.status.value, agent.host, agent.pid, local_time(agent.last_seen))

@@ -23,7 +23,7 @@ def set_values(
     values = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
-        if not equals:
+        if not equals or not name.strip():
             raise CommandError(f"{pair!r} must be NAME=VALUE, such as ALISIO_LOGGING_LEVEL=DEBUG")
         values[name.strip()] = value.strip()
     profile = set_profile_values(values)

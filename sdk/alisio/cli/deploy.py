@@ -24,6 +24,7 @@ from alisio.cli.options import (
     read_pairs,
     read_parameters,
 )
+from alisio.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     from alisio.contract.deployments import ScheduleSpec
@@ -152,7 +153,10 @@ def _deploy_all(planned: list[tuple[Source, Plan]], output: Output) -> None:
     with session() as client:
         deployer = Deployer(client)
         for flow, source, plan in loaded:
-            deployment = with_pool_hint(client, plan.work_pool_name, partial(deployer.deploy, flow, source, plan))
+            try:
+                deployment = with_pool_hint(client, plan.work_pool_name, partial(deployer.deploy, flow, source, plan))
+            except InvalidInputError as error:
+                raise CommandError(f"deployment {flow.name}/{plan.name}: {error}") from error
             deployed.append(deployment)
             if output is Output.TABLE:
                 bundle = deployer.bundle_of(source)

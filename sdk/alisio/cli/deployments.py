@@ -55,11 +55,14 @@ def list_deployments(
 @app.command("inspect", epilog=example("alisio deployment inspect weather/hourly"))
 def inspect(address: DeploymentArgument, output: OutputOption = Output.TABLE) -> None:
     """Show a deployment whole, with its schedules."""
+    from alisio.cli.describing import parameter_lines, schedule_line
     from alisio.cli.rendering import show_model
     from alisio.cli.session import find_deployment, session
 
     with session() as client:
-        show_model(find_deployment(client, address), output)
+        found = find_deployment(client, address)
+    schedules = [schedule_line(schedule) for schedule in found.schedules]
+    show_model(found, output, parameter_schema=parameter_lines(found.parameter_schema), schedules=schedules)
 
 
 @app.command(

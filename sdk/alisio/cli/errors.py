@@ -48,9 +48,10 @@ def describe(error: Exception) -> str | None:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}; check the path, its permissions and the disk"
     if type(error).__name__ == "ValidationError" and hasattr(error, "errors"):
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return f"{place}: {first['msg'].removeprefix('Value error, ')}" if place else str(first["msg"])
+        from alisio.contract.base import first_problem
+
+        place, reason = first_problem(error.errors())
+        return f"{place}: {reason}" if place else reason
     return None
 
 
@@ -67,19 +68,26 @@ def run(command: Any, arguments: list[str], name: str) -> int:
     """
     try:
         code = command.main(arguments, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
     except typer.Abort:
         typer.echo("error: not confirmed, so nothing was done; --yes asks nothing", err=True)
         return 1
     except typer.TyperException as error:
-        text = error.format_message()
+        text = error.format_message().replace(": Value error, ", ": ")
         context = getattr(error, "ctx", None)
         if "\n" in text:
             typer.echo(text, err=True)
         elif context is not None:
-            typer.echo(f"error: {text.rstrip('.')}; see `{context.command_path} --help`", err=True)
+            typer.echo(f"error: {text.rstrip('.?')}; see `{context.command_path} --help`", err=True)
         else:
             typer.echo(f"error: {text}", err=True)
         return error.exit_code
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        # What writes the help or the last of the output does so outside of the commands.
+        typer.echo(f"error: {describe(error)}", err=True)
+        return 1
     finally:
         _flush()
     return code if isinstance(code, int) else 0
@@ -88,6 +96,6 @@ def run(command: Any, arguments: list[str], name: str) -> int:
 def _flush() -> None:
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader is gone; without this the interpreter tries to flush again when it exits, and complains.
+    except OSError:
+        # The reader is gone, or the disk is full; without this the interpreter tries again at its exit, and complains.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alisio.cli.errors import CommandError
 from alisio.cli.options import FlowRunArgument, Output, OutputOption, example
+
+if TYPE_CHECKING:
+    from alisio.contract.runs import FlowRun
 
 app = typer.Typer(name="flow-run", help="Look at flow runs, follow, cancel and retry them.", no_args_is_help=True)
 
@@ -47,19 +50,14 @@ def list_runs(
 @app.command("inspect", epilog=example("alisio flow-run inspect 01900000-0000-7000-8000-000000000000"))
 def inspect(flow_run_id: FlowRunArgument, output: OutputOption = Output.TABLE) -> None:
     """Show a flow run whole; the table also shows the states it went through."""
-    from alisio.cli.rendering import show_facts, show_model
+    from alisio.cli.rendering import show_model
     from alisio.cli.session import session
     from alisio.cli.watching import state_text
 
     with session() as client:
         run = client.read_flow_run(flow_run_id)
         states = client.read_flow_run_states(flow_run_id)
-    if output is Output.JSON:
-        show_model(run, output)
-        return
-    show_facts(run.model_dump(mode="json") | {"state": run.state.name}, output)
-    for record in states:
-        typer.echo(state_text(record))
+    show_model(run, output, state=[state_text(record) for record in states])
 
 
 @app.command("logs", epilog=example("alisio flow-run logs 01900000-0000-7000-8000-000000000000 --follow"))
@@ -88,33 +86,38 @@ def logs(
 
 
 @app.command("watch", epilog=example("alisio flow-run watch 01900000-0000-7000-8000-000000000000"))
-def watch(flow_run_id: FlowRunArgument) -> None:
-    """Show a flow run's states and logs as they come. Exits with 0 if it completes, else with 1."""
+def watch(flow_run_id: FlowRunArgument, output: OutputOption = Output.TABLE) -> None:
+    """Show a flow run's states and logs as they come. Exits with 0 if it completes, else with 1.
+
+    As JSON, states and logs go to stderr, and the run as it ended to stdout.
+    """
+    from alisio.cli.rendering import show_model
     from alisio.cli.session import session
     from alisio.cli.watching import watch_run
 
     with session() as client:
-        raise typer.Exit(watch_run(client, flow_run_id))
+        code = watch_run(client, flow_run_id, to_stderr=output is Output.JSON)
+        if output is Output.JSON:
+            show_model(client.read_flow_run(flow_run_id), output)
+    raise typer.Exit(code)
 
 
 @app.command("cancel", epilog=example("alisio flow-run cancel 01900000-0000-7000-8000-000000000000"))
-def cancel(flow_run_id: FlowRunArgument) -> None:
+def cancel(flow_run_id: FlowRunArgument, output: OutputOption = Output.TABLE) -> None:
     """Ask a flow run to stop."""
     from alisio.cli.session import session
 
     with session() as client:
-        run = client.cancel_flow_run(flow_run_id)
-    typer.echo(f"flow run {run.name} is {run.state.name}")
+        _show_state(client.cancel_flow_run(flow_run_id), output)
 
 
 @app.command("retry", epilog=example("alisio flow-run retry 01900000-0000-7000-8000-000000000000"))
-def retry(flow_run_id: FlowRunArgument) -> None:
+def retry(flow_run_id: FlowRunArgument, output: OutputOption = Output.TABLE) -> None:
     """Schedule an ended flow run of a deployment again, as its next attempt."""
     from alisio.cli.session import session
 
     with session() as client:
-        run = client.retry_flow_run(flow_run_id)
-    typer.echo(f"flow run {run.name} is {run.state.name}")
+        _show_state(client.retry_flow_run(flow_run_id), output)
 
 
 @app.command("delete", epilog=example("alisio flow-run delete 01900000-0000-7000-8000-000000000000"))
@@ -125,6 +128,15 @@ def delete(flow_run_id: FlowRunArgument) -> None:
     with session() as client:
         client.delete_flow_run(flow_run_id)
     typer.echo(f"deleted flow run {flow_run_id}")
+
+
+def _show_state(run: FlowRun, output: Output) -> None:
+    from alisio.cli.rendering import show_model
+
+    if output is Output.JSON:
+        show_model(run, output)
+    else:
+        typer.echo(f"flow run {run.name} is {run.state.name}")
 
 
 def _states(wanted: list[str]) -> dict[str, Any]:

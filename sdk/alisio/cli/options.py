@@ -49,7 +49,7 @@ def read_parameters(pairs: Iterable[str] | None, whole: str | None) -> dict[str,
     parameters: dict[str, Any] = {}
     if whole is not None:
         try:
-            parameters = json.loads(whole)
+            parameters = _read_json(whole)
         except ValueError as error:
             raise CommandError(f"--params is not JSON: {error}") from error
         if not isinstance(parameters, dict):
@@ -69,10 +69,17 @@ def read_pairs(pairs: Iterable[str] | None, option: str) -> dict[str, Any]:
         if not equals or not name.strip():
             raise CommandError(f"{option} {pair!r} must be NAME=VALUE")
         try:
-            values[name.strip()] = json.loads(text)
+            values[name.strip()] = _read_json(text)
         except ValueError:
             values[name.strip()] = text
     return values
+
+
+def _read_json(text: str) -> Any:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not a JSON value")
+
+    return json.loads(text, parse_constant=refuse)
 
 
 def read_due(after: str | None, at: str | None) -> datetime | None:

@@ -60,9 +60,18 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     _print_rich(table)
 
 
-def show_model(model: BaseModel, output: Output) -> None:
-    """Show one thing whole: its fields, or JSON."""
-    show_facts(model.model_dump(mode="json"), output)
+def show_model(model: BaseModel, output: Output, **lines: Sequence[str]) -> None:
+    """Show one thing whole: its fields, or JSON.
+
+    Args:
+        model: The thing.
+        output: Which of the two.
+        lines: What people read in place of a field, by the field's name: one text a line.
+    """
+    if output is Output.JSON:
+        show_json(model.model_dump(mode="json"))
+    else:
+        show_facts(dict(model) | lines, output)
 
 
 def show_facts(facts: Mapping[str, Any], output: Output) -> None:
@@ -72,8 +81,30 @@ def show_facts(facts: Mapping[str, Any], output: Output) -> None:
         return
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        shown = "-" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        typer.echo(f"{name:<{width}}  {shown}")
+        first, *others = fact_lines(value) or ["-"]
+        typer.echo(f"{name:<{width}}  {first}")
+        for line in others:
+            typer.echo(f"{'':<{width}}  {line}")
+
+
+def fact_lines(value: object) -> list[str]:
+    """Write a value for people: one line for each part of a collection, none where there is nothing."""
+    if value is None:
+        return []
+    if isinstance(value, datetime):
+        return [local_time(value)]
+    if isinstance(value, bool):
+        return ["yes" if value else "no"]
+    if isinstance(value, Mapping):
+        return [f"{key}: {json_line(part)}" for key, part in value.items()]
+    if isinstance(value, list | tuple):
+        return [part if isinstance(part, str) else json_line(part) for part in value]
+    return str(value).splitlines()
+
+
+def json_line(value: object) -> str:
+    """Write a value as JSON in one line."""
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def show_json(value: object) -> None:
@@ -115,6 +146,8 @@ def _cell(value: object) -> Any:
 
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return Text.from_ansi(str(value)) if isinstance(value, str) else str(value)
 
 

@@ -17,7 +17,6 @@ from alisio.client.discovery import (
     answers,
     is_alive,
     is_loopback,
-    process_exists,
     read_record,
     record_path,
     remove_record,
@@ -106,7 +105,7 @@ def stop_server(settings: Settings) -> int | None:
         CommandError: What the record names does not answer, may not be stopped, or does not end.
     """
     record = read_record(settings.home)
-    if record is None or not process_exists(record.pid):
+    if record is None or not record.has_process():
         return None
     if not answers(record.url):
         raise CommandError(
@@ -118,7 +117,7 @@ def stop_server(settings: Settings) -> int | None:
     except PermissionError as error:
         raise CommandError(f"process {record.pid} belongs to another user; stop the server as that user") from error
     deadline = time.monotonic() + _STOP_SECONDS
-    while process_exists(record.pid):
+    while record.has_process():
         if time.monotonic() > deadline:
             raise CommandError(f"process {record.pid} still runs after {_STOP_SECONDS:.0f} s; see its log")
         time.sleep(_LOOK_SECONDS)

@@ -28,12 +28,18 @@ class ServerRecord:
         url: Its API's address, which ends in `/api`.
         database_url: Which database it works on, without the password.
         started: When it began to listen, ISO 8601 in UTC.
+        birth: See `birth_of`.
     """
 
     pid: int
     url: str
     database_url: str
     started: str
+    birth: str | None = None
+
+    def has_process(self) -> bool:
+        """Tell whether its process is there; another that was given the same id since is not it."""
+        return process_exists(self.pid) and self.birth in (None, birth_of(self.pid))
 
 
 def find_server(settings: Settings) -> str | None:
@@ -63,7 +69,11 @@ def read_record(home: Path) -> ServerRecord | None:
     try:
         content = json.loads(record_path(home).read_bytes())
         return ServerRecord(
-            int(content["pid"]), str(content["url"]), str(content["database_url"]), str(content["started"])
+            int(content["pid"]),
+            str(content["url"]),
+            str(content["database_url"]),
+            str(content["started"]),
+            content.get("birth"),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -80,6 +90,7 @@ def write_record(settings: Settings, url: str) -> None:
         url=url,
         database_url=public_address(settings.api_database_connection_url),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        birth=birth_of(os.getpid()),
     )
     write_whole(record_path(settings.home), json.dumps(asdict(record)))
 
@@ -94,7 +105,7 @@ def remove_record(home: Path) -> None:
 
 def is_alive(record: ServerRecord) -> bool:
     """Tell whether the server of a record lives: its process is there and its API answers within a second."""
-    return process_exists(record.pid) and answers(record.url)
+    return record.has_process() and answers(record.url)
 
 
 def process_exists(pid: int) -> bool:
@@ -105,11 +116,25 @@ def process_exists(pid: int) -> bool:
         return False
     except PermissionError:
         return True
+    return _proc_stat(pid)[:1] != ["Z"]
+
+
+def birth_of(pid: int) -> str | None:
+    """Tell a process apart from all others that had or will have its id: by when it began.
+
+    Returns:
+        Clock ticks since the host began, field 22 of proc(5)'s stat; None where there is no `/proc`.
+    """
+    fields = _proc_stat(pid)
+    return fields[19] if fields else None
+
+
+def _proc_stat(pid: int) -> list[str]:
+    """Read the fields after the process's name, which may hold anything; none where there is no `/proc`."""
     try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return True
-    return after_name.split()[:1] != ["Z"]
+        return []
 
 
 def answers(api_url: str) -> bool:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from alisio.client.calls.base import Call, Reply, encode_body
 from alisio.client.discovery import public_address
+from alisio.contract.base import first_problem
 from alisio.contract.reports import Report, ReportAnswer
 from alisio.exceptions import ApiUnreachableError, ConflictError, InvalidInputError, NotFoundError
 from alisio.settings import Settings
@@ -66,7 +67,13 @@ class EmbeddedTransport:
 
 
 def server_settings(settings: Settings, *, host: str | None = None, port: int | None = None) -> ServerSettings:
-    """Say to the server what the settings say."""
+    """Say to the server what the settings say.
+
+    Args:
+        settings: The settings that hold.
+        host: What to listen on, in place of what they say.
+        port: Likewise.
+    """
     from alisio_server.settings import ServerSettings
 
     return ServerSettings(
@@ -167,9 +174,8 @@ def _translate(error: Exception, settings: Settings) -> Exception | None:
         if isinstance(error, kind):
             return translated(status, error.code, error.message, error.field)
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return InvalidInputError(422, "invalid_input", f"{place}: {first['msg']}", place)
+        place, reason = first_problem(error.errors())
+        return InvalidInputError(422, "invalid_input", f"{place}: {reason}" if place else reason, place or None)
     where = public_address(settings.api_database_connection_url)
     if isinstance(error, SQLAlchemyError):
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]

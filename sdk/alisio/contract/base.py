@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -9,7 +10,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 Item = TypeVar("Item")
 
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^/%&<>\x00-\x1f\ufffd]+$")]
+_NAME_PATTERN = r"^[^/%&<>\x00-\x1f\ufffd]+$"
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_NAME_PATTERN)]
 """A name that people choose: no slashes (`flow/deployment` is an address), no control characters, and no U+FFFD,
 which stands for a character that was none."""
 
@@ -80,6 +82,21 @@ class ErrorBody(Answer):
     code: str
     message: str
     field: str | None = None
+
+
+def first_problem(problems: Sequence[Any]) -> tuple[str, str]:
+    """Read what `ValidationError.errors()` gives.
+
+    Returns:
+        Where the first problem is, as a dotted path (empty: the whole), and what it is.
+    """
+    first = problems[0]
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] in ("dict_type", "model_type", "model_attributes_type"):
+        reason = "must be a mapping of names to values"
+    elif first["type"] == "string_pattern_mismatch" and first["ctx"]["pattern"] == _NAME_PATTERN:
+        reason = "a name has none of / % & < > and no control characters"
+    return ".".join(str(part) for part in first["loc"]), reason
 
 
 def utc_now() -> datetime:

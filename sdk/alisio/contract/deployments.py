@@ -10,6 +10,9 @@ from pydantic import Field, model_validator
 
 from alisio.contract.base import Answer, JsonObject, Name, PageRequest, Request, Tag, Timestamp
 
+MAX_BUNDLE_BYTES = 500_000_000
+"""What a bundle may hold, packed or not."""
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Slug = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
@@ -173,7 +176,7 @@ class BundleAnnounce(Request):
     """Body of `POST /api/bundles`: "I have this archive; do you need it?"."""
 
     sha256: Sha256
-    size: Annotated[int, Field(ge=1, le=500_000_000)]
+    size: Annotated[int, Field(ge=1, le=MAX_BUNDLE_BYTES)]
 
 
 class Upload(Answer):

@@ -38,6 +38,7 @@ class StateName:
     LATE = "Late"  # SCHEDULED
     AWAITING_RETRY = "AwaitingRetry"  # SCHEDULED
     PENDING = "Pending"  # PENDING
+    NOT_READY = "NotReady"  # PENDING
     RUNNING = "Running"  # RUNNING
     RETRYING = "Retrying"  # RUNNING
     CANCELLING = "Cancelling"  # CANCELLING

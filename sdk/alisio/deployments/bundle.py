@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alisio.contract.deployments import MAX_BUNDLE_BYTES
 from alisio.deployments.failures import ProjectError
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 IGNORE_FILE = ".alisioignore"
-MAX_BUNDLE_BYTES = 500_000_000
 MAX_ENTRIES = 100_000
 _ALWAYS_IGNORED = (
     ".git/", ".hg/", ".svn/", ".venv/", "venv/", "node_modules/", "__pycache__/", "*.py[cod]", "*.egg-info/",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from alisio.contract.base import first_problem
 from alisio.contract.deployments import DeploymentSpec, ScheduleSpec
 from alisio.deployments.bundle import Bundle, build_bundle
 from alisio.deployments.failures import ProjectError, reason_of
@@ -76,14 +77,18 @@ class Deployer:
             The deployment.
 
         Raises:
-            ProjectError: The project cannot be packed.
+            ProjectError: The project cannot be packed, or something said of the deployment has a wrong form.
             NotFoundError: There is no such work pool or queue.
             InvalidInputError: Something said of the deployment cannot be used.
             ApiUnreachableError: No server answers.
         """
         self._client.read_work_pool(plan.work_pool_name)
         bundle = self._bundles.get(source.root) or build_bundle(source.root)
-        spec = _spec_of(flow, source, plan, bundle)
+        try:
+            spec = _spec_of(flow, source, plan, bundle)
+        except ValidationError as error:
+            place, reason = first_problem(error.errors())
+            raise ProjectError(f"{place}: {reason}") from error
         if source.root not in self._bundles:
             self._client.upload_bundle(bundle.content)
             self._bundles[source.root] = bundle
@@ -94,28 +99,19 @@ class Deployer:
         return self._bundles[source.root]
 
 
-def deploy_flow(
-    flow: Flow[..., Any],
-    *,
-    name: str,
-    work_pool_name: str,
-    work_queue_name: str = "default",
-    parameters: dict[str, Any] | None = None,
-    tags: Sequence[str] | None = None,
-    schedules: Sequence[ScheduleSpec] | None = None,
-    cron: str | None = None,
-    interval: float | timedelta | None = None,
-    rrule: str | None = None,
-    timezone: str | None = None,
-    description: str | None = None,
-    version: str | None = None,
-    job_variables: dict[str, Any] | None = None,
-    paused: bool = False,
-) -> Deployment:
-    """Deploy a flow from its own module: what `Flow.deploy` does, which explains the arguments.
+def deploy_flow(flow: Flow[..., Any], plan: Plan, *, paused: bool) -> Deployment:
+    """Deploy a flow from its own module: what `Flow.deploy` does.
+
+    Args:
+        flow: The flow.
+        plan: What is said of the deployment.
+        paused: Whether its schedules wait until it is resumed.
+
+    Returns:
+        The deployment as the server has it.
 
     Raises:
-        ProjectError: The flow's code cannot be found, its project cannot be packed, or an option cannot be used.
+        ProjectError: The flow's code cannot be found, or its project cannot be packed.
         ApiError: The server refuses; see `Deployer.deploy`.
         ApiUnreachableError: No server answers.
     """
@@ -127,17 +123,6 @@ def deploy_flow(
             f"flow {flow.name!r} would be deployed whenever its file is loaded; "
             "put the call below `if __name__ == '__main__':`"
         )
-    plan = Plan(
-        name=name,
-        work_pool_name=work_pool_name,
-        work_queue_name=work_queue_name,
-        parameters=parameters or {},
-        tags=list(tags or ()),
-        job_variables=job_variables or {},
-        schedules=_schedules_of(schedules, cron, interval, rrule, timezone),
-        description=description,
-        version=version,
-    )
     source = source_of_flow(flow)
     with open_client() as client:
         deployment = Deployer(client).deploy(flow, source, plan)
@@ -209,13 +194,28 @@ def _source(file: Path, name: str) -> Source:
     return Source(root, f"{file.relative_to(root).as_posix()}:{name}")
 
 
-def _schedules_of(
+def schedules_of(
     schedules: Sequence[ScheduleSpec] | None,
     cron: str | None,
     interval: float | timedelta | None,
     rrule: str | None,
     timezone: str | None,
 ) -> list[ScheduleSpec] | None:
+    """Make the schedules that the arguments of `Flow.deploy` say.
+
+    Args:
+        schedules: The whole list; or one of the next three.
+        cron: A cron line.
+        interval: Seconds, or a timedelta.
+        rrule: A recurrence rule of RFC 5545.
+        timezone: An IANA name; UTC where it is not given.
+
+    Returns:
+        The schedules; None where nothing is said of any.
+
+    Raises:
+        ProjectError: Two things are said at once, or one of them cannot be used.
+    """
     rules = {"cron": cron, "interval_seconds": interval, "rrule": rrule}
     given = {name: rule for name, rule in rules.items() if rule is not None}
     if schedules is not None and (given or timezone is not None):
@@ -223,6 +223,8 @@ def _schedules_of(
     if schedules is not None:
         return list(schedules)
     if not given:
+        if timezone is not None:
+            raise ProjectError("timezone goes with cron, interval or rrule")
         return None
     if isinstance(interval, timedelta):
         given["interval_seconds"] = interval.total_seconds()

@@ -31,3 +31,12 @@ def parse_duration(text: str) -> float:
     if not 0 <= seconds < float("inf"):
         raise ValueError(f"{text!r} is not a duration; write it like 30s, 10m, 2h or 1d")
     return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Write a duration as `parse_duration` reads it: `1h30m`, `2d`, `0.5s`."""
+    rest, text = seconds, ""
+    for unit in ("d", "h", "m"):
+        count, rest = divmod(rest, _SECONDS[unit])
+        text += f"{count:.0f}{unit}" if count else ""
+    return f"{text}{rest:g}s" if rest or not text else text

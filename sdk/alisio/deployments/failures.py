@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alisio.contract.base import first_problem
 from alisio.exceptions import AlisioError
 
 if TYPE_CHECKING:
@@ -16,4 +17,4 @@ class ProjectError(AlisioError):
 
 def reason_of(error: ValidationError) -> str:
     """Say in one line what is wrong with a value that does not fit its model."""
-    return error.errors()[0]["msg"].removeprefix("Value error, ")
+    return first_problem(error.errors())[1]

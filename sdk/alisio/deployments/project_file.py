@@ -113,14 +113,16 @@ def read_project(path: Path) -> list[DeploymentEntry]:
     node = _compose(path)
     if not isinstance(node, yaml.MappingNode):
         raise ProjectError(f"{path}:1: must have a key `deployments` with a list")
-    _check_keys(path, node)
     try:
+        _check_keys(path, node)
         document = yaml.SafeLoader("").construct_document(node)
         project = Project.model_validate(document)
     except ValidationError as error:
         raise ProjectError(_describe(path, node, error)) from error
     except (yaml.MarkedYAMLError, ValueError) as error:
         raise ProjectError(f"{path}: {_first_line(error)}") from error
+    except RecursionError as error:
+        raise ProjectError(f"{path}: an alias stands inside of what it names, or lists lie too deep") from error
     entries = [_with_defaults(entry, project) for entry in project.deployments]
     _check_schedules(path, node, entries)
     _check_names(path, node, entries)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import re
 from collections.abc import Callable, Sequence
+from string import Formatter
 from typing import Any, Self, TypeAlias, cast
 
 from alisio.exceptions import ParameterError
@@ -47,18 +49,20 @@ class Definition:
     ) -> None:
         if not callable(fn):
             raise TypeError(f"@{self.kind} goes on a function, not on {fn!r}")
+        if not isinstance(name, str):
+            raise ValueError(f"{self.kind} {name!r}: its name must be a text")
         functools.update_wrapper(cast(Any, self), fn)
         self.fn = fn
         self.name = name
         self.description = description if description is not None else inspect.getdoc(fn)
         self.is_async = inspect.iscoroutinefunction(fn)
-        self.run_name = run_name
         self.retries = self._checked_retries(retries)
         self.given_delay = retry_delay_seconds
         self.retry_delays = self._checked_delays(retry_delay_seconds)
         self.timeout_seconds = self._checked_timeout(timeout_seconds)
         self.log_prints = log_prints
         self.signature = inspect.signature(fn)
+        self.run_name = self._checked_run_name(run_name)
         for reserved in RESERVED:
             if reserved in self.signature.parameters:
                 raise ValueError(f"{self.kind} {name!r}: {reserved!r} cannot be the name of a parameter of it")
@@ -97,15 +101,33 @@ class Definition:
     def _checked_delays(self, delay: RetryDelay) -> tuple[float, ...]:
         if callable(delay):
             delay = delay(self.retries)
-        delays = (delay,) if isinstance(delay, int | float) else tuple(delay)
-        if not all(isinstance(seconds, int | float) and 0 <= seconds < float("inf") for seconds in delays):
+        delays: Sequence[float] = (delay,) if isinstance(delay, int | float) else delay
+        if not isinstance(delays, Sequence) or not all(
+            isinstance(seconds, int | float) and 0 <= seconds < float("inf") for seconds in delays
+        ):
             raise ValueError(f"{self.kind} {self.name!r}: retry delays must be seconds, 0 or more, not {delay!r}")
         return tuple(float(seconds) for seconds in delays[:1_000] if self.retries)
 
     def _checked_timeout(self, timeout: float | None) -> float | None:
-        if timeout is not None and not timeout > 0:
+        if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
             raise ValueError(f"{self.kind} {self.name!r}: timeout_seconds must be more than 0, not {timeout!r}")
         return timeout
+
+    def _checked_run_name(self, run_name: RunName | None) -> RunName | None:
+        if run_name is None or callable(run_name):
+            return run_name
+        option = f"{self.kind} {self.name!r}: {self.kind}_run_name"
+        if not isinstance(run_name, str) or not run_name:
+            raise ValueError(f"{option} must be a text or a function that makes one, not {run_name!r}")
+        try:
+            fields = [field for _, field, _, _ in Formatter().parse(run_name) if field is not None]
+        except ValueError as error:
+            raise ValueError(f"{option} {run_name!r} is no template: {error}") from None
+        for name in (re.split(r"[.\[]", field, maxsplit=1)[0] for field in fields):
+            if name not in self.signature.parameters:
+                there = ", ".join(self.signature.parameters) or "none"
+                raise ValueError(f"{option} has {name!r}, which is no parameter; there are: {there}")
+        return run_name
 
 
 def file_version(fn: Callable[..., Any]) -> str:

@@ -100,6 +100,10 @@ def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
+        loop_runs = False
+    else:
+        loop_runs = True
+    if not loop_runs:  # not where the exception is caught: it would stand in the traceback of whatever fails
         return asyncio.run(coroutine)
     from concurrent.futures import ThreadPoolExecutor
     from contextvars import copy_context

@@ -106,7 +106,8 @@ def _loading_code(where: str, path: Path | None) -> Iterator[None]:
     try:
         yield
     except SyntaxError as error:
-        place = f"{Path(error.filename).name if error.filename else where} line {error.lineno}"
+        place = Path(error.filename).name if error.filename else where
+        place = f"{place} line {error.lineno}" if error.lineno else place
         raise EntrypointError(f"{type(error).__name__} in {place}: {error.msg}") from error
     except SystemExit as error:
         raise EntrypointError(f"{where} exited with {error.code!r} while it was loaded") from error

@@ -13,7 +13,6 @@ from alisio.engine.parameters import validated
 from alisio.engine.rules import aborted_state, attempt, failed, log_end, with_retries
 from alisio.engine.run_names import make_run_name
 from alisio.engine.runs import FlowRun
-from alisio.engine.task_rules import NOT_READY
 from alisio.exceptions import ParameterError
 from alisio.flows import Flow
 from alisio.futures import TaskRunFuture
@@ -120,8 +119,8 @@ def _ready_parameters(run: FlowRun) -> ParameterError | None:
 def _not_ready(run: FlowRun, upstream: State[Any]) -> State[Any]:
     message = f"not run: a task it depends on ended as {upstream.name}"
     run.show_parameters()
-    run.note(StateType.PENDING, NOT_READY, message)
-    return State(StateType.PENDING, NOT_READY, message)
+    run.note(StateType.PENDING, StateName.NOT_READY, message)
+    return State(StateType.PENDING, StateName.NOT_READY, message)
 
 
 def _attempt(run: FlowRun) -> Steps:

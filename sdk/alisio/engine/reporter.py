@@ -31,7 +31,6 @@ SLOW_EXIT_SECONDS = 60.0
 """How long it waits where nothing has failed: the machine is slow, or many scripts write to one database."""
 
 
-
 class ReportingClient(Protocol):
     """The part of the client that is used here."""
 
@@ -154,11 +153,12 @@ class Reporter:
                 self._thread.start()
         self.wake()
 
-    def flush(self, timeout: float) -> bool:
+    def flush(self, timeout: float, patience: float = 0.0) -> bool:
         """Send what there is, without the usual pauses, and wait until the server has it.
 
         Args:
             timeout: How many seconds to wait at most.
+            patience: How many more to wait while nothing fails.
 
         Returns:
             Whether all is sent.
@@ -169,14 +169,14 @@ class Reporter:
             self._flushes += 1
             wanted = self._flushes
             self.wake()
-            return self._changed.wait_for(lambda: self._flushed >= wanted, timeout)
+            if not self._changed.wait_for(lambda: self._flushed >= wanted, timeout):
+                self._changed.wait_for(lambda: self._flushed >= wanted or self._trouble is not None, patience)
+            return self._flushed >= wanted
 
     def stop(self) -> None:
         """Send the rest at the interpreter's exit; if that does not succeed in time, say so in one line."""
         try:
-            done = self.flush(EXIT_SECONDS)
-            if not done and self._trouble is None:
-                done = self.flush(SLOW_EXIT_SECONDS - EXIT_SECONDS)
+            done = self.flush(EXIT_SECONDS, SLOW_EXIT_SECONDS - EXIT_SECONDS)
         except KeyboardInterrupt:
             done = False
         if not done:
@@ -208,7 +208,7 @@ class Reporter:
                 self._recordings = [each for each in self._recordings if not each.over]
                 if all(each.settled for each in self._recordings):
                     self._flushed = flushes
-                    self._changed.notify_all()
+                self._changed.notify_all()
                 hurry = self._flushes > self._flushed
                 due = min((each.due_at(hurry) for each in self._recordings), default=now + 3_600.0)
             self._woken.wait(max(due - time.monotonic(), 0.0))

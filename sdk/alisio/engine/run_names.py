@@ -32,8 +32,6 @@ def make_run_name(definition: Definition, parameters: Mapping[str, Any]) -> str 
     if isinstance(wanted, str):
         try:
             name = wanted.format(**parameters)
-        except KeyError as error:
-            raise ParameterError(f"{option}: there is no parameter {error}") from error
         except Exception as error:
             raise ParameterError(f"{option} does not fit the parameters: {error}") from error
     else:

@@ -81,6 +81,7 @@ def _load(job: Mapping[str, Any], pipe: ReportPipe) -> FlowRun:
     run = new_flow_run(flow, parameters, pipe.outbox, supervised=True)
     run.id = UUID(job["flow_run_id"])
     run.name = job["flow_run_name"]
+    run.run_count = job["attempt"] - 1
     run.tags = sorted({*run.tags, *job["tags"]})
     pipe.outbox.open(run)
     return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from alisio.context import current_flow_run, current_tags, current_task_run
-from alisio.contract.states import StateType
+from alisio.contract.states import StateName, StateType
 from alisio.engine.arguments import Found, find, futures_in, result_of, substitute, unfit_input
 from alisio.engine.effects import Invoke, Steps, Wait
 from alisio.engine.rules import aborted_state, attempt, failed, log_end, with_retries
@@ -14,8 +14,6 @@ from alisio.engine.runs import TaskRun
 from alisio.exceptions import ParameterError
 from alisio.states import State
 from alisio.tasks import Task
-
-NOT_READY = "NotReady"
 
 
 class Prepared(NamedTuple):
@@ -27,6 +25,15 @@ class Prepared(NamedTuple):
 
 def prepare(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Any = None) -> Prepared:
     """Make a run of a task: match its arguments, and look for futures and results in them.
+
+    Args:
+        task: The task.
+        args: For its function.
+        kwargs: Likewise.
+        wait_for: Futures that must have completed first.
+
+    Returns:
+        The run, and what was found in its arguments.
 
     Raises:
         ParameterError: The arguments don't fit the task's function.
@@ -112,8 +119,8 @@ def _name(run: TaskRun) -> None:
 
 def _not_ready(run: TaskRun, upstream: State[Any]) -> State[Any]:
     message = f"not run: a task it depends on ended as {upstream.name}"
-    state: State[Any] = State(StateType.PENDING, NOT_READY, message, task_run_id=run.id)
-    run.note(StateType.PENDING, NOT_READY, message)
+    state: State[Any] = State(StateType.PENDING, StateName.NOT_READY, message, task_run_id=run.id)
+    run.note(StateType.PENDING, StateName.NOT_READY, message)
     log_end(run, state)
     return state
 

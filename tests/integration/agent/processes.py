@@ -1,4 +1,4 @@
-"""Starting supervisors as real processes, and waiting for what they do."""
+"""Starting supervisors as real processes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,16 +22,6 @@ job = json.load(sys.stdin)
 detach(job["home"])
 os._exit(supervise(job, warm=True, timing=Timing(**job.pop("timing"))))
 """
-
-
-def wait_until(condition: Callable[[], Any], timeout: float = 15.0) -> Any:
-    """Wait until a condition holds, and give its value."""
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError("the condition did not come to hold")
-        time.sleep(0.01)
-    return value
 
 
 def environment() -> dict[str, str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 from tests.integration.agent.conftest import Launch, MakeJob
-from tests.integration.agent.processes import wait_until
 from tests.integration.agent.report_server import ReportServer
+from tests.waiting import wait_until
 
 from alisio_agent.supervisor.outcomes import Outcome
 

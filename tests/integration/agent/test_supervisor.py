@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.integration.agent.conftest import Launch, MakeJob
-from tests.integration.agent.processes import wait_until
 from tests.integration.agent.report_server import ReportServer
+from tests.waiting import wait_until
 
 from alisio_agent.supervisor.outcomes import Outcome
 
@@ -170,6 +170,18 @@ def test_supervisor_killed(server: ReportServer, make_job: MakeJob, launch: Laun
     launched.process.kill()
     launched.wait()
     wait_until(lambda: not is_alive(child))
+
+
+@pytest.mark.parametrize("cold", [False, True], ids=["warm", "cold"])
+def test_subprocesses_of_a_killed_supervisor(
+    server: ReportServer, make_job: MakeJob, launch: Launch, cold: bool
+) -> None:
+    """What a flow has started does not outlive its supervisor either: it would run on beside the next attempt."""
+    launched = launch(make_job("be_stubborn"), cold=cold)
+    grandchild = int(wait_until(lambda: server.messages("stdout"))[0].split()[1])
+    launched.process.kill()
+    launched.wait()
+    wait_until(lambda: not is_alive(grandchild))
 
 
 def test_host_stops(server: ReportServer, make_job: MakeJob, launch: Launch) -> None:

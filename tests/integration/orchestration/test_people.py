@@ -31,7 +31,11 @@ from alisio_server.orchestration.work_pools import (
 RUNNING, COMPLETED = StateType.RUNNING, StateType.COMPLETED
 SCHEMA = {
     "type": "object",
-    "properties": {"place": {"type": "string"}, "height": {"type": "integer", "minimum": 0}},
+    "properties": {
+        "place": {"type": "string"},
+        "height": {"type": "integer", "minimum": 0},
+        "stops": {"anyOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "null"}]},
+    },
     "required": ["place"],
     "additionalProperties": False,
 }
@@ -60,10 +64,12 @@ def test_a_key_makes_asking_twice_harmless(world: World) -> None:
 @pytest.mark.parametrize(
     ("parameters", "field", "why"),
     [
-        ({}, "parameters", "'place' is a required property"),
+        ({}, "parameters", "'place' is missing"),
         ({"place": 3}, "parameters.place", "3 is not of type 'string'"),
         ({"place": "bay", "height": -1}, "parameters.height", "less than the minimum"),
-        ({"place": "bay", "deepth": 1}, "parameters", "'deepth' was unexpected"),
+        ({"place": "bay", "deepth": 1}, "parameters", "'deepth' is unknown; there are: place, height, stops"),
+        ({"place": "bay", "stops": "x"}, "parameters.stops", "'x' is not of type array or null"),
+        ({"place": "bay", "stops": [1, "x"]}, "parameters.stops.1", "'x' is not of type 'integer'"),
     ],
 )
 def test_wrong_parameters_are_refused(world: World, parameters: dict[str, Any], field: str, why: str) -> None:

@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import Connection, Row, func, select
 
 from alisio.contract.deployments import DeploymentSpec, ScheduleSpec, Upload
 from alisio.contract.ids import new_id
-from alisio.contract.reports import Origin, Report, ReportAnswer
+from alisio.contract.reports import Origin, Report, ReportAnswer, RunFacts
 from alisio.contract.runs import FlowRunCreate
 from alisio.contract.state_record import StateRecord
 from alisio.contract.states import DEFAULT_NAMES, StateType
@@ -29,6 +30,7 @@ from alisio.contract.work_pools import (
 from alisio_server.database.engine import Database
 from alisio_server.database.indexes import metadata
 from alisio_server.database.tables import concurrency_slot, flow_run, flow_run_state, work_queue
+from alisio_server.errors import ConflictError
 from alisio_server.orchestration.agents import beat, fail_start
 from alisio_server.orchestration.claims import claim_runs
 from alisio_server.orchestration.deployments import apply_deployment
@@ -258,3 +260,16 @@ class World:
     def close(self) -> None:
         """Close the database."""
         self.database.dispose()
+
+
+def by_hand(world: World, run_id: UUID, sequence: int, *states: StateType, **more: Any) -> ReportAnswer:
+    """Report as a script does."""
+    facts = RunFacts(flow_name="tide", name="high-tide") if sequence == 1 else None
+    return world.report(run_id, sequence, *states, origin=Origin.SCRIPT, **{"facts": facts, **more})
+
+
+def code_of(world: World, run_id: UUID, sequence: int, *states: StateType, **more: Any) -> str:
+    """Send a report that must be refused; give back why."""
+    with pytest.raises(ConflictError) as caught:
+        world.report(run_id, sequence, *states, **more)
+    return caught.value.code

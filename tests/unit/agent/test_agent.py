@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.waiting import wait_until
 
 from alisio.contract.ids import new_id
 from alisio.contract.work_pools import (
@@ -20,6 +20,7 @@ from alisio.contract.work_pools import (
     StartFailure,
     WakeUpAnswer,
     WakeUpWait,
+    WorkQueue,
 )
 from alisio.exceptions import ApiUnreachableError, NotFoundError
 from alisio_agent import agent as agent_module
@@ -36,6 +37,7 @@ class FakeApi:
         self.waits: list[WakeUpWait] = []
         self.is_away = False
         self.pool_exists = True
+        self.queues = {"q"}
         self._sequence = 0
         self._rung = threading.Condition()
 
@@ -64,6 +66,13 @@ class FakeApi:
 
     def fail_start(self, flow_run_id: UUID, failure: StartFailure) -> None:
         raise NotImplementedError
+
+    def read_work_queue(self, pool: str, name: str) -> WorkQueue:
+        if name not in self.queues:
+            raise NotFoundError(404, "work_queue_not_found", f"there is no work queue {name!r}")
+        return WorkQueue(
+            id=new_id(), name=name, work_pool_name=pool, priority=1, paused=False, created=datetime.now(UTC)
+        )
 
 
 class Running:
@@ -108,14 +117,6 @@ def start(api: FakeApi, tmp_path: Path) -> Iterator[Callable[[], Running]]:
         running.join()
 
 
-def wait_until(condition: Callable[[], Any]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def test_hears_of_work(api: FakeApi, start: Callable[[], Running]) -> None:
     """An agent claims when it starts and when its queue rings, for its queues and free slots."""
     start()
@@ -145,6 +146,15 @@ def test_unknown_pool(api: FakeApi, start: Callable[[], Running]) -> None:
     running = start()
     running.join()
     assert "there is no work pool 'p'" == str(running.error)
+    assert [] == api.claims
+
+
+def test_unknown_queue(api: FakeApi, start: Callable[[], Running]) -> None:
+    """An agent of a queue that is not there when it starts ends with the server's line, and claims nothing."""
+    api.queues.clear()
+    running = start()
+    running.join()
+    assert "there is no work queue 'q'" == str(running.error)
     assert [] == api.claims
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.waiting import wait_until
 
 from alisio.contract.base import utc_now
 from alisio.contract.ids import new_id
@@ -22,14 +23,15 @@ from alisio.contract.work_pools import (
     StartFailure,
     WakeUpAnswer,
     WakeUpWait,
+    WorkQueue,
 )
 from alisio.exceptions import ApiUnreachableError, ConflictError
 from alisio_agent.claims import Claims
 from alisio_agent.options import Identity
 from alisio_agent.outage import Outage
 from alisio_agent.roster import Held, Roster
-from alisio_agent.runners.process import run_name
 from alisio_agent.runners.starters import StartError
+from alisio_agent.supervisor.places import run_name
 
 
 def make_job(**more: Any) -> Job:
@@ -76,6 +78,9 @@ class FakeApi:
 
     def fail_start(self, flow_run_id: UUID, failure: StartFailure) -> None:
         self.failures.append((flow_run_id, failure))
+
+    def read_work_queue(self, pool: str, name: str) -> WorkQueue:
+        raise NotImplementedError
 
 
 class FakeRunner:
@@ -127,14 +132,6 @@ def make_bench(tmp_path: Any) -> Any:
     yield make
     for bench in benches:
         bench.stop()
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_lost_answer(make_bench: MakeBench) -> None:
@@ -261,6 +258,16 @@ def test_outage_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     assert ["no API; trying until it answers", "the API answers again"] == caplog.messages
     assert 10 >= max(waits) > 4
     assert waits[0] < 0.3
+
+
+def test_threads_fail_in_different_ways(caplog: pytest.LogCaptureFixture) -> None:
+    """Threads whose calls fail by turns, each in its own way, have each way told once."""
+    outage = Outage()
+    with caplog.at_level("INFO", logger="alisio.agent"):
+        for _ in range(5):
+            for text in ("no pool", "no queue"):
+                outage.begin(ApiUnreachableError(text), 1)
+    assert ["no pool; trying until it answers", "no queue; trying until it answers"] == caplog.messages
 
 
 def test_delivered_twice() -> None:

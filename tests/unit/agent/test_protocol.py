@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alisio_agent.framing import Unpacker, pack
 from alisio_agent.supervisor.protocol import LineReader, parse_frame
 
 
+@example([b"\x80" * 9], 4)
 @given(st.lists(st.binary(max_size=40)), st.integers(min_value=4, max_value=20))
 def test_lines(pieces: list[bytes], limit: int) -> None:
     """No byte is lost or added, no line is over the limit, and where none is, lines are what `split` says."""

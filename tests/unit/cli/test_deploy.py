@@ -156,6 +156,33 @@ def test_an_entrypoint_outside_of_the_project_is_refused(project: Commands) -> N
     assert "leaves the project" in project.refused("deploy")
 
 
+def test_what_the_server_refuses_is_told_with_its_deployment(project: Commands) -> None:
+    """Of several deployments the line names the one at fault."""
+    (project.folder / "alisio.yaml").write_text(
+        "work_pool: {name: local}\n"
+        "deployments:\n"
+        "  - {name: a, entrypoint: 'flow.py:weather'}\n"
+        "  - {name: b, entrypoint: 'flow.py:weather', parameters: {days: many}}\n"
+    )
+
+    result = project.run("deploy", "--all")
+
+    assert 1 == result.code
+    assert "error: deployment weather/b: parameters.days: 'many' is not of type 'integer'\n" == result.err
+
+
+def test_a_deployment_is_shown_to_people(project: Commands) -> None:
+    """Its schedules and its parameters have a line each."""
+    project.run("deploy", "flow.py:weather", "-n", "a", "-p", "local", "--cron", "0 * * * *", "--interval", "90m")
+
+    shown = project.run("deployment", "inspect", "weather/a").out
+
+    assert "{" not in shown
+    assert 'city: string = "Seattle"' in shown
+    assert "cron 0 * * * * (UTC), next " in shown
+    assert "every 1h30m (UTC), next " in shown
+
+
 def test_one_broken_flow_of_many_leaves_nothing_deployed(project: Commands) -> None:
     """All flows are loaded before the first is sent."""
     (project.folder / "broken.py").write_text("def broken(:\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tests.unit.cli.conftest import Commands
@@ -21,6 +22,8 @@ def test_a_wrong_command_line_names_its_help(commands: Commands) -> None:
     assert "No such option: --colour; see `alisio flow ls --help`" == commands.refused("flow", "ls", "--colour", code=2)
     assert "Missing argument" in commands.refused("deployment", "inspect", code=2)
     assert "Invalid value for 'ID'" in commands.refused("flow-run", "inspect", "x", code=2)
+    assert "'--output' / '-o': 'yaml' is not one of" in commands.refused("flow", "ls", "-o", "yaml", code=2)
+    assert "'flow-run', 'flow'; see `alisio --help`" in commands.refused("flow-rn", code=2)
 
 
 def test_a_server_that_is_away_is_one_line(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,6 +50,18 @@ def test_a_traceback_is_shown_where_it_is_asked_for(commands: Commands, monkeypa
     assert 1 == result.code
     assert "Traceback (most recent call last)" in result.err
     assert "ApiUnreachableError" in result.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [["--help"], ["version", "-o", "json"]])
+def test_a_full_disk_behind_stdout_is_one_line(arguments: list[str]) -> None:
+    """Where the output cannot be written the command says so and fails."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([sys.executable, "-m", "alisio.cli", *arguments], stdout=full, stderr=subprocess.PIPE)
+
+    assert (1, b"error: No space left on device; check the path, its permissions and the disk\n") == (
+        done.returncode, done.stderr,
+    )  # fmt: skip
 
 
 def test_a_reader_that_leaves_is_no_error(commands: Commands) -> None:

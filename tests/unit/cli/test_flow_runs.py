@@ -123,6 +123,23 @@ def test_a_run_is_watched_to_its_end(commands: Commands, run: HandRun, end: str,
         assert 1 == sum(text in line for line in shown)
 
 
+def test_a_watched_run_is_given_to_programs_as_it_ended(commands: Commands, run: HandRun) -> None:
+    """As JSON stdout has the run alone; its states and logs go to stderr."""
+    run.report("FAILED", "last line")
+
+    result = commands.run("flow-run", "watch", str(run.id), "-o", "json")
+
+    assert (1, "FAILED") == (result.code, json.loads(result.out)["state"]["type"])
+    assert "last line" in result.err
+
+
+def test_a_cancelled_run_is_given_to_programs(commands: Commands, run: HandRun) -> None:
+    """As JSON the whole run is printed."""
+    shown = json.loads(commands.run("flow-run", "cancel", str(run.id), "-o", "json").out)
+
+    assert (str(run.id), "CANCELLING") == (shown["id"], shown["state"]["type"])
+
+
 def test_logs_are_followed_to_the_end_of_the_run(commands: Commands, run: HandRun) -> None:
     """As JSON each line is one object, so a program can read them as they come."""
     reporting = threading.Timer(0.5, lambda: run.report("COMPLETED", "last line"))

@@ -13,10 +13,11 @@ from alisio.cli.options import read_due, read_limit, read_pairs, read_parameters
 def test_a_value_that_is_json_is_read_as_json() -> None:
     """Numbers, lists and truth values are themselves; anything else is text; only the first equals sign splits."""
     pairs = ["days=3", "on=true", "tags=[1, 2]", "city=Seattle", 'quoted="3"', "where=a=b", "nothing=", "none=null"]
+    pairs.append("nan=NaN")
 
     assert {
         "days": 3, "on": True, "tags": [1, 2], "city": "Seattle", "quoted": "3", "where": "a=b", "nothing": "",
-        "none": None,
+        "none": None, "nan": "NaN",
     } == read_pairs(pairs, "--param")  # fmt: skip
 
 
@@ -31,6 +32,7 @@ def test_single_parameters_go_over_the_object() -> None:
         (["city"], None, "--param 'city' must be NAME=VALUE"),
         (["=x"], None, "--param '=x' must be NAME=VALUE"),
         ([], "{", "--params is not JSON"),
+        ([], '{"n": NaN}', "--params is not JSON: NaN"),
         ([], "[1]", "--params must be a JSON object"),
     ],
 )

@@ -45,9 +45,11 @@ def test_brackets_in_names_are_shown_as_they_are(capsys: pytest.CaptureFixture[s
 
 
 def test_facts_are_lines_or_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """One name and value a line; values that are no text as JSON."""
-    show_facts({"name": "a", "tags": ["x"], "none": None}, Output.TABLE)
-    assert ["name  a", 'tags  ["x"]', "none  -"] == capsys.readouterr().out.splitlines()
+    """For people one name and value a line, and one line for each part of a collection; else an object."""
+    show_facts({"name": "a", "tags": ["x", "y"], "none": None, "on": True, "map": {"k": "v", "n": [1]}}, Output.TABLE)
+    assert [
+        "name  a", "tags  x", "      y", "none  -", "on    yes", 'map   k: "v"', "      n: [1]",
+    ] == capsys.readouterr().out.splitlines()  # fmt: skip
 
     show_facts({"name": "a"}, Output.JSON)
     assert '{\n  "name": "a"\n}\n' == capsys.readouterr().out

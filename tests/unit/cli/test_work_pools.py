@@ -49,6 +49,7 @@ def test_a_typing_error_in_a_pool_is_answered_with_the_nearest_name(commands: Co
     assert "there is no work pool 'locl'; did you mean 'local'?" == commands.refused("work-pool", "inspect", "locl")
     assert "alisio work-pool create xyz" in commands.refused("work-pool", "pause", "xyz")
     assert "did you mean 'local'?" in commands.refused("work-queue", "ls", "-p", "locl")
+    assert "did you mean 'local'?" in commands.refused("agent", "ls", "-p", "locl")
 
 
 def test_a_type_that_no_agent_starts_is_refused(commands: Commands) -> None:

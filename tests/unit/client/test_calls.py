@@ -96,6 +96,14 @@ def test_what_is_no_answer_of_an_api_is_told(reply: Reply) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_an_address_that_leads_past_the_api_is_told() -> None:
+    """A server that knows no such path is most likely asked without `/api`."""
+    body = {"code": "route_not_found", "message": "there is no such path"}
+
+    with pytest.raises(NotFoundError, match="ALISIO_API_URL must end in /api"):
+        read_answer(runs.read_flow_run(RUN), Reply(404, json.dumps(body).encode()))
+
+
 READ: Call[object] = Call("GET", "/x", object)
 CREATE = work_pools.create_work_pool(WorkPoolCreate(name="local"))
 

@@ -96,6 +96,16 @@ def test_a_server_whose_process_is_gone_is_passed_over(tmp_path: Path, healthy: 
     assert find_server(settings(tmp_path)) is None
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the system does not tell processes of one id apart")
+def test_a_process_with_a_used_id_is_no_server(tmp_path: Path, healthy: str) -> None:
+    """A process that was given the id of a server that died is not taken for it, though something answers there."""
+    write_record(settings(tmp_path), healthy)
+    record = json.loads(record_path(tmp_path).read_text())
+    record_path(tmp_path).write_text(json.dumps(record | {"birth": "1"}))
+
+    assert find_server(settings(tmp_path)) is None
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}', '{"pid": 1}'])
 def test_a_damaged_record_is_no_record(tmp_path: Path, content: str) -> None:
     """Whatever is in the file, commands go on."""

@@ -95,6 +95,9 @@ def test_a_flow_deploys_itself(project: Project) -> None:
         (", cron='* * * * *', schedules=[]", "give schedules, or one of cron, interval and rrule"),
         (", cron='* * * * *', interval=60", "give exactly one of cron"),
         (", work_queue_name='none'", "none"),
+        (", timezone='UTC'", "timezone goes with cron, interval or rrule"),
+        (", tags='text'", "tags are several texts"),
+        (", description='x' * 10_001", "description: String should have at most 10000 characters"),
     ],
 )
 def test_what_cannot_be_deployed_raises(project: Project, options: str, said: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alisio.deployments.durations import parse_duration
+from alisio.deployments.durations import format_duration, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,9 @@ def test_it_refuses_what_is_no_duration(text: str) -> None:
     """What cannot be read is named, with an example of what can."""
     with pytest.raises(ValueError, match="is not a duration; write it like 30s, 10m, 2h or 1d"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["0s", "0.5s", "30s", "10m", "1h30m", "6h", "2d", "1d1s"])
+def test_a_duration_is_written_as_it_is_read(text: str) -> None:
+    """What people read is what they may write."""
+    assert text == format_duration(parse_duration(text))

@@ -94,8 +94,9 @@ deployments:
         ("deployment: []\n", 1, "the key 'deployments' is missing"),
         ("deployments:\n  - name: a\n", 2, "the key 'entrypoint' is missing"),
         ("deployments: []\n", 1, "at least 1 item"),
+        (ONE + "    work_pool: local\n", 4, "deployments.0.work_pool: must be a mapping"),
         (ONE + "    tags: yes\n", 4, "deployments.0.tags: Input should be a valid list"),
-        ("deployments:\n  - name: a/b\n    entrypoint: f.py:f\n", 2, "deployments.0.name: String should match"),
+        ("deployments:\n  - name: a/b\n    entrypoint: f.py:f\n", 2, "deployments.0.name: a name has none of / %"),
         (ONE + "    schedules:\n      - cron: '* * * * *'\n        zone: UTC\n", 6, "unknown key 'zone'"),
         (ONE + "    schedules:\n      - timezone: UTC\n", 5, "schedule 1 of 'a': give exactly one of cron"),
         (ONE + "    schedules:\n      - interval: soon\n", 5, "'soon' is not a duration"),
@@ -140,3 +141,11 @@ def test_the_project_file_is_found_from_a_folder_below(tmp_path: Path) -> None:
     assert outer == find_project(inner_folder)
     inner = project(inner_folder, "")
     assert inner == find_project(inner_folder)
+
+
+def test_an_alias_inside_of_what_it_names_is_told(tmp_path: Path) -> None:
+    """A mapping that holds itself has no end, and is refused in one line."""
+    path = project(tmp_path, ONE + "    parameters: &all {again: *all}\n")
+
+    with pytest.raises(ProjectError, match="an alias stands inside of what it names"):
+        read_project(path)

@@ -91,6 +91,7 @@ def test_calls_at_module_level(tmp_path: Path) -> None:
         ("x.py:wave", "", "there is no 'wave' in x.py: it has no flows"),
         ("x.py:not_a_flow", FLOW, "'not_a_flow' in x.py is not a flow: put @flow above it"),
         ("x.py:greet", "a = 1\ndef f(:\n", "SyntaxError in x.py line 2: invalid syntax"),
+        ("x.py:greet", "a = '\x00'", "SyntaxError in x.py: source code string cannot contain null bytes"),
         ("x.py:greet", "a = 1\n\nimport no_such_thing", "ModuleNotFoundError in x.py line 3: No module named"),
         ("x.py:greet", "1 / 0", "ZeroDivisionError in x.py line 1: division by zero"),
         ("x.py:greet", "import sys\nsys.exit(3)", "x.py exited with 3 while it was loaded"),

@@ -1,4 +1,4 @@
-"""Flows: results, states, retries, subflows, and what the server is told of them."""
+"""Flows: results, states, retries, ends, and what the server is told of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.sdk.conftest import MemoryServer, Style
 
-from alisio import State, flow, tags, task
+from alisio import State, flow, task
 from alisio.exceptions import FailedRunError, FlowTimeoutError, UnfinishedRunError
 from alisio.states import Cancelled, Completed, Failed, Running
 
@@ -194,71 +194,6 @@ def test_timeout(server: MemoryServer, style: Style) -> None:
     assert ("FAILED", "TimedOut") == (run.state.type, run.state.name)
 
 
-@pytest.mark.parametrize(("outer_is_async", "inner_is_async"), [(False, False), (True, False), (True, True)])
-def test_subflow(server: MemoryServer, outer_is_async: bool, inner_is_async: bool) -> None:
-    """A flow called in a flow is a run of its own, told with its root: sync in both, async in async."""
-    style, inner_style = Style(outer_is_async), Style(inner_is_async)
-
-    @task
-    def twice(n: int) -> int:
-        return 2 * n
-
-    @inner_style.flow()
-    def inner(n: int) -> int:
-        return twice(n)
-
-    @style.flow()
-    def outer() -> Any:
-        return inner(4)
-
-    assert 8 == style.run(outer)
-    run = server.only_run()
-    (subflow,) = run.subflows.values()
-    assert ("inner", {"n": 4}, None) == (subflow.flow_name, subflow.parameters, subflow.parent_flow_run_id)
-    assert ["Running", "Completed"] == [state.name for state in subflow.states]
-    assert subflow.id == run.tasks["twice-0"].flow_run_id
-
-
-def test_subflow_of_a_subflow(server: MemoryServer) -> None:
-    """A subflow's subflow names its parent."""
-
-    @flow
-    def innermost() -> None: ...
-
-    @flow
-    def inner() -> None:
-        innermost()
-
-    @flow
-    def outer() -> None:
-        inner()
-
-    outer()
-
-    subflows = {news.flow_name: news for news in server.only_run().subflows.values()}
-    assert subflows["inner"].id == subflows["innermost"].parent_flow_run_id
-
-
-def test_subflow_retries_in_its_process(server: MemoryServer) -> None:
-    """A subflow's waiting for a retry is in its history."""
-    calls = []
-
-    @flow(retries=1, retry_delay_seconds=0.01)
-    def inner() -> None:
-        calls.append(1)
-        if len(calls) == 1:
-            raise ValueError("once")
-
-    @flow
-    def outer() -> None:
-        inner()
-
-    outer()
-
-    (subflow,) = server.only_run().subflows.values()
-    assert ["Running", "AwaitingRetry", "Retrying", "Completed"] == [state.name for state in subflow.states]
-
-
 def test_wait_for_a_failed_future(server: MemoryServer) -> None:
     """A subflow that waits for a task which failed is not run."""
 
@@ -349,100 +284,3 @@ def test_failure_cancels_what_has_not_begun(server: MemoryServer) -> None:
         outer()
     types = {news.states[-1].type for news in server.only_run().task_runs.values()}
     assert types <= {"COMPLETED", "CANCELLED", "FAILED"}
-
-
-def test_tags(server: MemoryServer) -> None:
-    """Tags of the block around it go on a flow run and on the tasks in it, besides the task's own."""
-
-    @task(tags=["own"])
-    def tagged() -> None: ...
-
-    @flow
-    def outer() -> None:
-        tagged()
-        with tags("inner"):
-            tagged()
-
-    with tags("outer"):
-        outer()
-
-    run = server.only_run()
-    assert ["outer"] == run.facts["tags"]
-    assert ["outer", "own"] == run.tasks["tagged-0"].tags
-    assert ["inner", "outer", "own"] == run.tasks["tagged-1"].tags
-
-
-def test_version(server: MemoryServer) -> None:
-    """The version is what was given, else a hash of the flow's file: the same for all flows of the file."""
-
-    @flow(version="v7")
-    def given() -> None: ...
-
-    @flow
-    def hashed() -> None: ...
-
-    @flow
-    def hashed_as_well() -> None: ...
-
-    assert "v7" == given.version
-    assert 16 == len(hashed.version)
-    assert hashed.version == hashed_as_well.version
-
-
-def test_with_options() -> None:
-    """`with_options` changes what is given, and leaves the flow it is called on as it was."""
-
-    @flow(name="first", retries=3, retry_delay_seconds=[1, 2, 3], timeout_seconds=9, version="v1")
-    def original(n: int) -> int:
-        return n
-
-    other = original.with_options(name="second", retries=1, timeout_seconds=0)
-
-    assert ("first", 3, 9) == (original.name, original.retries, original.timeout_seconds)
-    assert ("second", 1, None) == (other.name, other.retries, other.timeout_seconds)
-    assert (1.0, 2.0, 3.0) == other.retry_delays
-    assert "v1" == other.version
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"name": "a/b"}, {"retries": -1}, {"retries": 1, "retry_delay_seconds": -1}, {"timeout_seconds": -5}],
-)
-def test_bad_options(options: dict[str, Any]) -> None:
-    """An option that cannot be used is refused where the flow is made."""
-    with pytest.raises(ValueError):
-        flow(**options)(lambda: None)
-
-
-def test_reserved_parameter() -> None:
-    """A function whose parameter has a name that calls use themselves is refused."""
-    with pytest.raises(ValueError, match="'wait_for' cannot be the name of a parameter"):
-
-        @flow
-        def waits(wait_for: int) -> None: ...
-
-
-def test_method(server: MemoryServer) -> None:
-    """A flow or task can be a method."""
-
-    class Counter:
-        step = 5
-
-        @task
-        def add(self, n: int) -> int:
-            return n + self.step
-
-        @flow
-        def count(self, n: int) -> int:
-            return self.add(n)
-
-    assert 6 == Counter().count(1)
-
-
-@pytest.mark.parametrize("bad", ["text", [""], ["x" * 201], [5]])
-def test_bad_tags(bad: Any) -> None:
-    """What cannot be tags is refused where it is given."""
-    with pytest.raises(ValueError, match="tag"):
-        task(tags=bad)(lambda: None)
-    with pytest.raises(ValueError, match="cannot be a tag"), tags(""):
-        raise AssertionError("must not run")

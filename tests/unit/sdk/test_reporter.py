@@ -8,23 +8,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.unit.sdk.conftest import MemoryServer
+from tests.waiting import wait_until
 
 from alisio import flow, task
 from alisio.contract.reports import Directive, DirectiveKind
 from alisio.engine import reporter as reporting
 from alisio.exceptions import ApiError, ApiUnreachableError, ConflictError
-
-
-def _wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true"
-        time.sleep(0.005)
 
 
 def test_short_run_takes_one_report(server: MemoryServer) -> None:
@@ -52,7 +45,7 @@ def test_long_run_is_told_meanwhile(server: MemoryServer, monkeypatch: pytest.Mo
 
     @flow
     def long() -> None:
-        _wait_until(lambda: server.runs and len(next(iter(server.runs.values())).reports) >= 3)
+        wait_until(lambda: server.runs and len(next(iter(server.runs.values())).reports) >= 3)
 
     long()
 

@@ -63,9 +63,9 @@ def test_name_of_a_result(server: MemoryServer) -> None:
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("{missing}", "there is no parameter 'missing'"),
-        ("{n:%Q%", "does not fit the parameters"),
+        ("{n:%Q%}", "does not fit the parameters"),
         ("{n.x}", "does not"),
+        ("{n[key]}", "does not"),
     ],
 )
 def test_bad_template(server: MemoryServer, style: Style, template: str, message: str) -> None:

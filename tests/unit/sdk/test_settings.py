@@ -71,7 +71,11 @@ def test_other_profile(monkeypatch: pytest.MonkeyPatch) -> None:
         ("ALISIO_NO_SUCH", "1", "there is no setting ALISIO_NO_SUCH"),
         ("ALISIO_SERVER_API_PORT", "http", "must be a number from 0 to 65535"),
         ("ALISIO_LOGGING_LEVEL", "LOUD", "must be one of DEBUG"),
-        ("ALISIO_API_URL", "localhost:4200", "must begin with http"),
+        ("ALISIO_API_URL", "localhost:4200", "must be an address such as http"),
+        ("ALISIO_API_URL", "http://", "must be an address such as http"),
+        ("ALISIO_API_URL", "http://[::1", "must be an address such as http"),
+        ("ALISIO_API_URL", "http://127.0.0.1:99999/api", "must be an address such as http"),
+        ("ALISIO_API_DATABASE_CONNECTION_URL", "mysql://me:secret@db/runs", "postgresql://, not 'mysql'$"),
         ("ALISIO_HOME", "elsewhere", "cannot be kept in a profile"),
     ],
 )

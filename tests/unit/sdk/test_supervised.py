@@ -21,7 +21,7 @@ from alisio.contract.reports import Report
 FLOWS = """
 import asyncio, os, subprocess, sys, time
 from pathlib import Path
-from alisio import flow, get_run_logger, task
+from alisio import flow, get_run_logger, runtime, task
 
 @task
 def double(n):
@@ -31,6 +31,10 @@ def double(n):
 @flow(retries=2, retry_delay_seconds=[1, 5], flow_run_name="run-{n}", version="v1")
 def good(n: int):
     return double(n)
+
+@flow
+async def counts():
+    raise ValueError(f"run {runtime.flow_run.run_count}")
 
 @flow
 def plain():
@@ -108,13 +112,14 @@ def start(tmp_path: Path) -> Iterator[Starter]:
     (tmp_path / "flows.py").write_text(FLOWS)
     children: list[Child] = []
 
-    def run(entrypoint: str, parameters: dict[str, Any] | None = None) -> Child:
+    def run(entrypoint: str, parameters: dict[str, Any] | None = None, attempt: int = 1) -> Child:
         job = {
             "flow_run_id": str(new_id()),
             "flow_run_name": "a-name",
             "entrypoint": entrypoint,
             "parameters": parameters or {},
             "tags": [],
+            "attempt": attempt,
         }
         report_read, report_write = os.pipe()
         control_read, control_write = os.pipe()
@@ -267,3 +272,16 @@ def test_task_that_outlives_its_flow(start: Starter) -> None:
     assert "TimedOut" == news["states"][-1]["name"]
     assert {"CANCELLED"} == {task_run["states"][-1]["type"] for task_run in news["task_runs"][-1:]}
     assert time.monotonic() - began < 30
+
+
+def test_a_later_attempt_counts_the_earlier_ones(start: Starter) -> None:
+    """Code that asks how often it was started is told of the attempts in processes before this one."""
+    assert "ValueError: run 3" == start("flows.py:counts", attempt=3).hear()["states"][-1]["message"]
+
+
+def test_the_traceback_is_of_the_flow_alone(start: Starter) -> None:
+    """The log of a failed asynchronous flow shows its own exception, and none of the engine's."""
+    (line,) = [line for line in start("flows.py:counts").hear()["logs"] if line["level"] == 40]
+
+    assert line["message"].endswith("ValueError: run 1")
+    assert "another exception occurred" not in line["message"]

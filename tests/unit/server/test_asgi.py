@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from alisio.contract.work_pools import WorkPoolCreate
+from alisio_server.adapters.laptop.asgi import AsgiApp, Message
 from alisio_server.adapters.laptop.bells import Bells
 from alisio_server.app import Api
-from alisio_server.asgi import AsgiApp, Message
 from alisio_server.orchestration import work_pools
 from alisio_server.services import Services
 

@@ -26,6 +26,13 @@ def database(tmp_path: Path) -> Iterator[Database]:
     database.dispose()
 
 
+def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL's driver is an extra, and the line says how to install it."""
+    monkeypatch.setitem(sys.modules, "psycopg2", None)
+    with pytest.raises(InvalidInputError, match=re.escape("PostgreSQL needs psycopg2: pip install 'alisio[postgres]'")):
+        Database("postgresql://me@127.0.0.1/runs")
+
+
 def schema_of(database: Database) -> dict[str, list[str]]:
     """Read every table and index as SQLite keeps it, but for the order of a table's constraints."""
     with database.read() as connection:

@@ -117,6 +117,17 @@ def test_invalid_input_names_the_field(backend: Backend, method: str, path: str,
     assert (422, field) == (status, answer["field"])
 
 
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"]
+)
+def test_a_body_that_is_no_json_is_refused(backend: Backend, content_type: str) -> None:
+    """A form, as curl sends it where nothing is said of the body, is 415 with what to send."""
+    status, _, body = backend.handle("POST", "/api/flow-runs/filter", {}, {"content-type": content_type}, b"{}")
+
+    assert (415, "content-type") == (status, json.loads(body)["field"])
+    assert "application/json" in json.loads(body)["message"]
+
+
 def test_unknown_routes(backend: Backend) -> None:
     """A path that is not there, or not by this method, is 404 with a code of its own."""
     assert (404, "route_not_found") == (ask(backend, "GET", "/api/nope")[0], ask(backend, "GET", "/nope")[1]["code"])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from alisio_server.ticking import Ticker
+from alisio_server.adapters.laptop.ticking import Ticker
 
 
 def test_a_failing_part_is_said_once_and_so_is_its_recovery(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,1 +1,1 @@
-"""The ports on a laptop: bells in this process, objects in files."""
+"""The server on a laptop: bells in this process, objects in files, HTTP in front and the clockwork beside."""

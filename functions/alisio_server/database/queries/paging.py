@@ -10,21 +10,21 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Uuid, func, literal, select, tuple_
 
 from alisio.contract.base import Count, Page
-from alisio_server.database.tables import Instant
+from alisio_server.database.instants import from_microseconds, to_microseconds
+from alisio_server.database.types import Instant
 from alisio_server.errors import InvalidInputError
 
 MAX_COUNT = 10_000
 Item = TypeVar("Item")
 # What a BIGINT holds.
 _LARGEST = 2**63
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,13 @@ def _beyond(order: Order, values: Sequence[Any]) -> ColumnElement[bool]:
 
 def _to_json(value: Any) -> int | str:
     if isinstance(value, datetime):
-        return (value - _EPOCH) // timedelta(microseconds=1)
+        return to_microseconds(value)
     return value.hex if isinstance(value, UUID) else value
 
 
 def _from_json(value: Any, column: ColumnElement[Any]) -> Any:
     if isinstance(column.type, Instant):
-        return _EPOCH + timedelta(microseconds=_checked(value, int))
+        return from_microseconds(_checked(value, int))
     if isinstance(column.type, Uuid):
         return UUID(hex=_checked(value, str))
     return _checked(value, column.type.python_type)

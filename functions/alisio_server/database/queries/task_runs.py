@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from alisio.contract.base import Page
 from alisio.contract.runs import TaskRun, TaskRunQuery, TaskRunSort
 from alisio.contract.state_record import StateRecord
 from alisio.contract.states import StateType
+from alisio_server.database.instants import from_microseconds
 from alisio_server.database.queries.conditions import any_of, has_all_tags
 from alisio_server.database.queries.paging import Order, read_page
 from alisio_server.database.tables import task_run
@@ -23,7 +23,6 @@ _ORDERS = {
     TaskRunSort.CREATED_DESC: Order("task_runs.created_desc", (task_run.c.id,), descending=True),
 }
 _TASK_RUNS = select(task_run)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def get_task_run(connection: Connection, task_run_id: UUID) -> TaskRun:
@@ -70,9 +69,4 @@ def _build(row: Row[Any]) -> TaskRun:
 
 
 def _state(type_: str, name: str, message: str | None, microseconds: int) -> StateRecord:
-    return StateRecord(
-        type=StateType(type_),
-        name=name,
-        message=message,
-        timestamp=_EPOCH + timedelta(microseconds=microseconds),
-    )
+    return StateRecord(type=StateType(type_), name=name, message=message, timestamp=from_microseconds(microseconds))

@@ -42,7 +42,7 @@ def no_such_pool(name: str) -> NotFoundError:
     )
 
 
-def held_runs(of: ColumnElement[bool]) -> Any:
+def _held_runs(of: ColumnElement[bool]) -> Any:
     """Count the runs that somebody holds a lease of: claimed, or running."""
     return (
         select(func.count())
@@ -63,7 +63,7 @@ def _pools(database: Database, connection: Connection) -> Select[Any]:
         )
         .exists()
     )
-    held = held_runs(work_queue.c.work_pool_id == work_pool.c.id).correlate(work_pool).scalar_subquery()
+    held = _held_runs(work_queue.c.work_pool_id == work_pool.c.id).correlate(work_pool).scalar_subquery()
     return select(work_pool, heard_of.label("heard_of"), held.label("slots_in_use"))
 
 

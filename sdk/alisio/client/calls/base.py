@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from alisio.contract.base import ErrorBody
+from alisio.contract.base import ErrorBody, first_problem
 from alisio.exceptions import ApiError, ConflictError, InvalidInputError, NotFoundError
 
 AnswerT = TypeVar("AnswerT")
@@ -103,12 +103,11 @@ def read_answer(call: Call[AnswerT], reply: Reply) -> AnswerT:
     try:
         answer: AnswerT = _adapter(cast(Hashable, call.answer)).validate_json(reply.content or b"null")
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place, reason = first_problem(error.errors())
         raise ApiError(
             reply.status,
             "unreadable_answer",
-            f"the answer to {call.method} {call.path} cannot be read ({place or 'body'}: {first['msg']}); "
+            f"the answer to {call.method} {call.path} cannot be read ({place or 'body'}: {reason}); "
             "is ALISIO_API_URL the address of an Alisio API of this version?",
         ) from error
     return answer
@@ -125,6 +124,11 @@ def error_of(call: Call[Any], reply: Reply) -> ApiError:
             "unexpected_answer",
             f"{call.method} {call.path} was answered with status {reply.status}, which is not from an Alisio API; "
             "check ALISIO_API_URL",
+        )
+    if body.code == "route_not_found":
+        body.message = (
+            f"the server has no {call.method} {call.path}; ALISIO_API_URL must end in /api, "
+            "and the server be of this version"
         )
     return kind(reply.status, body.code, body.message, body.field)
 

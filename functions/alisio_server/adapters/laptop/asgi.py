@@ -13,10 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from alisio.contract.base import ErrorBody
+from alisio.contract.deployments import MAX_BUNDLE_BYTES
 from alisio_server.adapters.laptop.bells import Bells
 from alisio_server.app import Api
 from alisio_server.events import Event, HttpAnswer, to_answer, to_event
-from alisio_server.waiting import Wait, asked_to_wait
+from alisio_server.routes.waiting import Wait, asked_to_wait
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -24,7 +25,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 MAX_BODY_BYTES = 5_000_000
-MAX_BUNDLE_BYTES = 500_000_000
 # A client that is cut off while it sends sees a broken connection and not the answer, so a body that is too
 # large is read to its end, up to this.
 _MAX_DRAINED_BYTES = 64_000_000

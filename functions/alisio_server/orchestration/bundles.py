@@ -31,6 +31,14 @@ def announce_bundle(services: Services, announced: BundleAnnounce) -> BundleAnsw
 def store_bundle(services: Services, sha256: str, content: bytes) -> BundleAnswer:
     """Store a bundle, whole or not at all. Storing one again does no harm.
 
+    Args:
+        services: The database and the object store.
+        sha256: Its name.
+        content: Its bytes.
+
+    Returns:
+        What is known of it now.
+
     Raises:
         InvalidInputError: The content is not what its name says; nothing is stored.
         OSError: The object store cannot be written.

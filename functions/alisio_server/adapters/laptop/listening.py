@@ -14,15 +14,15 @@ from typing import Any
 
 import uvicorn
 
+from alisio_server.adapters.laptop.asgi import AsgiApp
 from alisio_server.adapters.laptop.bells import Bells
+from alisio_server.adapters.laptop.ticking import Ticker
 from alisio_server.app import Api
-from alisio_server.asgi import AsgiApp
-from alisio_server.embedded import open_services
 from alisio_server.errors import ConflictError, InvalidInputError
 from alisio_server.orchestration.tick import tick
+from alisio_server.ports import WakeUps
 from alisio_server.services import Services
 from alisio_server.settings import ServerSettings
-from alisio_server.ticking import Ticker
 
 # Longer than clients keep idle connections, so that it is they who close them and never meet a closed one.
 _KEEP_ALIVE_SECONDS = 75
@@ -59,11 +59,26 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def listen(settings: ServerSettings, *, on_ready: Callable[[str], None] | None) -> None:
-    """Serve until SIGINT or SIGTERM; see `alisio_server.embedded.serve`."""
+def listen(
+    settings: ServerSettings,
+    open_services: Callable[[WakeUps], Services],
+    *,
+    on_ready: Callable[[str], None] | None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; see `alisio_server.embedded.serve`.
+
+    Args:
+        settings: Where to listen, and how often to tick.
+        open_services: Opens what the API works with; called once the port is ours, with the bell to use.
+        on_ready: Called with the address of the API once it answers.
+
+    Raises:
+        ConflictError: The port is in use.
+        InvalidInputError: The host is none of this machine.
+    """
     with closing(_bind(settings.host, settings.port)) as listener:
         bells = Bells()
-        services = open_services(settings, bells)
+        services = open_services(bells)
         ticker = Ticker(partial(_tick, services, settings.tick_seconds), settings.tick_seconds)
         address = _address(settings.host, listener)
 
