@@ -1,4 +1,8 @@
-"""From the creation of a deployment's run to its state Running, with an agent waiting, one run at a time."""
+"""From the creation of a deployment's run to its state Running, with an agent waiting, one run at a time.
+
+Two clocks tell: the times that the server stores, and, from outside, when the request was sent and when the first
+line of user code ran.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,14 @@ RUNS = 15
 WARM_UPS = 2
 END_SECONDS = 30
 FLOW = """
+import time
+from pathlib import Path
+
 from alisio import flow
 
 @flow
-def empty():
-    pass
+def marking(mark: str):
+    Path(mark).write_text(repr(time.time()))
 """
 
 
@@ -37,18 +44,23 @@ def _seconds(begun: str, ended: str) -> float:
 
 
 def _measure() -> Iterator[Figure]:
-    to_running, to_end = [], []
+    to_running, to_user_code, to_end = [], [], []
     with stack() as running:
-        deployment = running.deploy(FLOW, "empty", "bench-start")
+        deployment = running.deploy(FLOW, "marking", "bench-start")
         with running.agent("bench-start"):
-            for _ in range(WARM_UPS + RUNS):
-                run_id = running.api.post(f"deployments/{deployment}/runs", json={}).json()["id"]
+            for number in range(WARM_UPS + RUNS):
+                mark = running.home / f"mark-{number}"
+                body = {"parameters": {"mark": str(mark)}}
+                sent = time.time()
+                run_id = running.api.post(f"deployments/{deployment}/runs", json=body).json()["id"]
                 run = _finished(running, run_id)
                 if run["state"]["type"] != "COMPLETED":
                     raise RuntimeError(f"run {run_id} ended {run['state']}")
                 to_running.append(_seconds(run["created"], run["started"]))
+                to_user_code.append(float(mark.read_text()) - sent)
                 to_end.append(_seconds(run["created"], run["ended"]))
     yield Figure("deployment run: created to Running", "s", to_running[WARM_UPS:], budget=0.3)
+    yield Figure("deployment run: request sent to first line of user code", "s", to_user_code[WARM_UPS:])
     yield Figure("deployment run: created to Completed", "s", to_end[WARM_UPS:])
 
 

@@ -12,7 +12,7 @@ from tests.integration.orchestration.world import World
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """An empty server with one work pool, `shore`."""
-    world = World(f"sqlite:///{tmp_path}/alisio.db")
+    world = World(f"sqlite:///{tmp_path}/alisio.db", tmp_path / "objects")
     world.pool()
     yield world
     world.close()

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, Row, func, select
 
-from alisio.contract.deployments import DeploymentSpec, ScheduleSpec, Upload
+from alisio.contract.deployments import DeploymentSpec, ScheduleSpec
 from alisio.contract.ids import new_id
 from alisio.contract.reports import Origin, Report, ReportAnswer, RunFacts
 from alisio.contract.runs import FlowRunCreate
@@ -27,6 +28,7 @@ from alisio.contract.work_pools import (
     StartFailure,
     WorkPoolCreate,
 )
+from alisio_server.adapters.laptop.objects import FileObjectStore
 from alisio_server.database.engine import Database
 from alisio_server.database.indexes import metadata
 from alisio_server.database.tables import concurrency_slot, flow_run, flow_run_state, work_queue
@@ -74,34 +76,6 @@ class Bell:
         return rung
 
 
-class NoObjects:
-    """An object store that nothing here needs."""
-
-    def put(self, key: str, content: bytes) -> None:
-        """Not used."""
-        raise NotImplementedError
-
-    def get(self, key: str) -> bytes:
-        """Not used."""
-        raise NotImplementedError
-
-    def exists(self, key: str) -> bool:
-        """Not used."""
-        raise NotImplementedError
-
-    def delete(self, key: str) -> None:
-        """Not used."""
-        raise NotImplementedError
-
-    def upload_for(self, key: str, size: int) -> Upload:
-        """Not used."""
-        raise NotImplementedError
-
-    def download_url(self, key: str) -> str:
-        """Not used."""
-        raise NotImplementedError
-
-
 def url_of(sha256: str) -> str:
     """Tell where a bundle is fetched."""
     return f"/api/bundles/{sha256}/content"
@@ -110,11 +84,11 @@ def url_of(sha256: str) -> str:
 class World:
     """What a test does to a server, one transaction a call, as requests do."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, folder: Path) -> None:
         self.database = ClockedDatabase(url)
         metadata.create_all(self.database.engine)
         self.bell = Bell()
-        self.services = Services(self.database, self.bell, NoObjects())
+        self.services = Services(self.database, self.bell, FileObjectStore(folder))
         self.agent_id = new_id()
 
     @property

@@ -71,16 +71,16 @@ class FakeApi:
         return ClaimAnswer(jobs=taken)
 
     def wait_for_wake_up(self, pool: str, request: WakeUpWait) -> WakeUpAnswer:
-        raise NotImplementedError
+        raise AssertionError("nobody asks for this here")
 
     def beat(self, agent_id: UUID, request: AgentBeat) -> BeatAnswer:
-        raise NotImplementedError
+        raise AssertionError("nobody asks for this here")
 
     def fail_start(self, flow_run_id: UUID, failure: StartFailure) -> None:
         self.failures.append((flow_run_id, failure))
 
     def read_work_queue(self, pool: str, name: str) -> WorkQueue:
-        raise NotImplementedError
+        raise AssertionError("nobody asks for this here")
 
 
 class FakeRunner:
