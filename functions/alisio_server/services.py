@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from alisio_server.database.engine import Database
+from alisio_server.orchestration.waking import send_wake_ups
 from alisio_server.ports import ObjectStore, WakeUps
 
 
@@ -48,7 +49,4 @@ class Services:
             transaction = Transaction(connection, self.database)
             yield transaction
         if transaction.woken:
-            # Not at the top: waking works with these services itself.
-            from alisio_server.orchestration.waking import send_wake_ups
-
-            send_wake_ups(self, transaction.woken)
+            send_wake_ups(self.database, self.wake_ups, transaction.woken)

@@ -117,7 +117,7 @@ def _lateness(services: Services, summary: TickSummary) -> None:
 
 
 def _wake_ups(services: Services, summary: TickSummary) -> None:
-    while sent := send_due_wake_ups(services):
+    while sent := send_due_wake_ups(services.database, services.wake_ups):
         summary.woken += sent
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select, bindparam, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
+from alisio_server.database.engine import Database
 from alisio_server.database.tables import flow_run
-from alisio_server.ports import WakeUp
-from alisio_server.services import Services
+from alisio_server.ports import WakeUp, WakeUps
 
 _MAX_INTERVAL_SECONDS = 900.0
 _BATCH = 1_000
@@ -23,30 +24,32 @@ _OUTBOX: Select[Any] = select(
 ).where(flow_run.c.wake_at.is_not(None), flow_run.c.work_queue_id.is_not(None))
 
 
-def send_wake_ups(services: Services, run_ids: Iterable[UUID]) -> None:
+def send_wake_ups(database: Database, bell: WakeUps, run_ids: Iterable[UUID]) -> None:
     """Send the wake-ups of runs whose `wake_at` was just set, and move it on.
 
-    A bell that cannot be reached is no error here: `wake_at` stays, so the tick tries again.
+    It raises nothing: what made the runs claimable is committed and must not look failed. Where the bell or the
+    database cannot be reached, `wake_at` stays, so the tick tries again.
 
     Args:
-        services: The database and the bell.
+        database: Where the runs are.
+        bell: What to ring.
         run_ids: The runs.
     """
     ids = list(run_ids)
-    with services.database.read() as connection:
-        wanted = _OUTBOX.where(flow_run.c.id.in_(ids))
-        rows = connection.execute(wanted).all()
     try:
-        _send(services, rows)
-    except OSError as error:
-        _log.warning("the wake-ups of %d runs could not be sent, the tick tries again: %s", len(rows), error)
+        with database.read() as connection:
+            rows = connection.execute(_OUTBOX.where(flow_run.c.id.in_(ids))).all()
+        _send(database, bell, rows)
+    except (OSError, SQLAlchemyError) as error:
+        _log.warning("the wake-ups of %d runs could not be sent, the tick tries again: %s", len(ids), error)
 
 
-def send_due_wake_ups(services: Services) -> int:
+def send_due_wake_ups(database: Database, bell: WakeUps) -> int:
     """Send every wake-up that is due.
 
     Args:
-        services: The database and the bell.
+        database: Where the runs are.
+        bell: What to ring.
 
     Returns:
         How many were sent.
@@ -54,26 +57,26 @@ def send_due_wake_ups(services: Services) -> int:
     Raises:
         OSError: The bell cannot be reached.
     """
-    with services.database.read() as connection:
-        now = services.database.now(connection)
+    with database.read() as connection:
+        now = database.now(connection)
         wanted = _OUTBOX.where(flow_run.c.wake_at <= now).order_by(flow_run.c.wake_at).limit(_BATCH)
         rows = connection.execute(wanted).all()
-    _send(services, rows)
+    _send(database, bell, rows)
     return len(rows)
 
 
-def _send(services: Services, rows: Sequence[Row[Any]]) -> None:
+def _send(database: Database, bell: WakeUps, rows: Sequence[Row[Any]]) -> None:
     if not rows:
         return
-    services.wake_ups.send([WakeUp(row.work_queue_id, row.id, row.due) for row in rows])
+    bell.send([WakeUp(row.work_queue_id, row.id, row.due) for row in rows])
     # Only where nobody has set or cleared it meanwhile.
     move_on = (
         update(flow_run)
         .where(flow_run.c.id == bindparam("run_id"), flow_run.c.wake_at == bindparam("read"))
         .values(wake_at=bindparam("next_wake"), wake_interval=bindparam("next_interval"))
     )
-    with services.database.write() as connection:
-        now = services.database.now(connection)
+    with database.write() as connection:
+        now = database.now(connection)
         moves = [
             {
                 "run_id": row.id,

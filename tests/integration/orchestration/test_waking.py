@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
-from tests.integration.orchestration.world import World
+from sqlalchemy import text
+from tests.integration.orchestration.world import Bell, World
 
+from alisio.contract.runs import FlowRunCreate
 from alisio.contract.states import StateType
+from alisio_server.orchestration.flow_runs import create_run
 from alisio_server.orchestration.waking import send_wake_ups
+from alisio_server.ports import WakeUp
 
 
 def test_a_new_run_rings_after_its_commit(world: World) -> None:
@@ -41,6 +47,27 @@ def test_a_bell_that_is_away_is_rung_by_the_next_tick(world: World) -> None:
     assert [run_id] == [wake_up.flow_run_id for wake_up in world.bell.take()]
 
 
+def test_a_database_that_fails_after_the_commit_fails_no_request(world: World) -> None:
+    """What is committed stands: the request that created a run succeeds though `wake_at` could not be moved on."""
+    deployment = world.deploy()
+
+    class Saboteur(Bell):
+        def send(self, wake_ups: Iterable[WakeUp]) -> None:
+            super().send(wake_ups)
+            with world.database.write() as connection:
+                connection.execute(text("ALTER TABLE flow_run RENAME TO hidden"))
+
+    saboteur = Saboteur()
+    services = replace(world.services, wake_ups=saboteur)
+    with services.transaction() as tx:
+        run_id = create_run(tx, deployment, FlowRunCreate())
+    with world.database.write() as connection:
+        connection.execute(text("ALTER TABLE hidden RENAME TO flow_run"))
+
+    assert [run_id] == [wake_up.flow_run_id for wake_up in saboteur.rung]
+    assert world.now == world.read(run_id).wake_at
+
+
 def test_a_run_far_ahead_is_rung_for_in_time(world: World) -> None:
     """A wake-up is sent 15 minutes ahead at most; the bell holds it back until the run is due."""
     due = world.now + timedelta(hours=1)
@@ -67,7 +94,7 @@ def test_a_wake_up_does_not_overwrite_what_happened_meanwhile(world: World) -> N
     run_id = world.run(world.deploy())
     world.claim()
     world.bell.take()
-    send_wake_ups(world.services, [run_id])
+    send_wake_ups(world.database, world.bell, [run_id])
     assert ([], None) == (world.bell.take(), world.read(run_id).wake_at)
 
 
