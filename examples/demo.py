@@ -179,7 +179,9 @@ def main(arguments: list[str]) -> int:
     if unknown := set(arguments) - {"--oneshot"}:
         print(f"unknown option {', '.join(sorted(unknown))}; there is only --oneshot", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where a shell's `&` has SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     code = 130
     folder = Path(tempfile.mkdtemp(prefix="alisio-demo-"))
     demo = Demo(folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import concurrent.futures.thread  # noqa: F401  # it must not be imported for the first time at exit
 import os
+import signal
 import sys
 import threading
 import time
@@ -15,15 +16,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 from uuid import UUID
 
-from alisio.engine.outbox import Outbox
+from alisio.engine.recording import Recording
 from alisio.exceptions import ApiError, SettingsError
 from alisio.logging import get_logger, set_up
 from alisio.settings import Settings, current_settings
 
-FIRST_REPORT_SECONDS = 0.1
-REPORT_SECONDS = 0.5
-HEARTBEAT_SECONDS = 10.0
-MAX_BACK_OFF_SECONDS = 30.0
 EXIT_SECONDS = 10.0
 """How long the interpreter's exit waits for what cannot be sent."""
 
@@ -41,83 +38,6 @@ class ReportingClient(Protocol):
     def close(self) -> None:
         """Let go of connections."""
         ...
-
-
-class Recording:
-    """One root flow run by hand, and how far the server knows of it.
-
-    Attributes:
-        outbox: Its news.
-        settings: Those that held when it began: they name the server.
-    """
-
-    def __init__(self, reporter: Reporter, settings: Settings) -> None:
-        self.outbox = Outbox(self._on_news)
-        self.settings = settings
-        self._reporter = reporter
-        self._added = False
-        self._sequence = 0
-        self._report: dict[str, Any] | None = None
-        self._next_at = 0.0
-        self._back_off = 0.0
-        self._thread = threading.get_ident()
-
-    @property
-    def settled(self) -> bool:
-        """Whether the server knows all that there is to know now."""
-        return self._report is None and not self.outbox.has_news
-
-    @property
-    def over(self) -> bool:
-        """Whether the run has ended and the server knows all of it."""
-        return self.outbox.ended and self.settled
-
-    def due_at(self, hurry: bool) -> float:
-        """Tell when to send next, by the monotonic clock: news soon, the end at once, otherwise a heartbeat."""
-        if self._back_off:
-            return min(self._next_at, self._next_at - self._back_off + REPORT_SECONDS) if hurry else self._next_at
-        if self.outbox.ended or (hurry and not self.settled):
-            return 0.0
-        return self._next_at if self.outbox.has_news else self._next_at + HEARTBEAT_SECONDS - REPORT_SECONDS
-
-    def next_report(self) -> dict[str, Any]:
-        """Give the report to send: the one that was not answered, else a new one."""
-        if self._report is None:
-            self._sequence += 1
-            body = self.outbox.take() or {}
-            self._report = {"attempt": 1, "sequence": self._sequence, "origin": "script", **body}
-        return self._report
-
-    def accepted(self, answer: Any) -> None:
-        """Note that the report is stored, and do what the answer asks for."""
-        self._report = None
-        self._back_off = 0.0
-        self._next_at = time.monotonic() + REPORT_SECONDS
-        if any(directive.kind == "cancel" for directive in answer.directives):
-            self._cancel()
-
-    def unanswered(self) -> None:
-        """Note that the report must be sent again, later each time."""
-        self._back_off = min(max(self._back_off * 2, REPORT_SECONDS), MAX_BACK_OFF_SECONDS)
-        self._next_at = time.monotonic() + self._back_off
-
-    def _on_news(self) -> None:
-        if self._added:
-            self._reporter.wake()
-            return
-        # A moment later, so that a short run takes only one report.
-        self._added = True
-        self._next_at = time.monotonic() + FIRST_REPORT_SECONDS
-        self._reporter.add(self)
-
-    def _cancel(self) -> None:
-        run = self.outbox.root
-        if run.cancel_requested or run.closed:
-            return
-        run.cancel_requested = True
-        from alisio.engine.timeouts import interrupt
-
-        interrupt(self._thread)
 
 
 class Reporter:
@@ -283,6 +203,10 @@ def open_recording() -> Recording:
     """
     settings = current_settings()
     set_up(settings)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        from alisio.engine.timeouts import make_interruptible
+
+        make_interruptible()
     return Recording(_reporter, settings)
 
 

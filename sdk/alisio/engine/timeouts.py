@@ -17,6 +17,9 @@ from types import FrameType
 from alisio.engine.effects import TimeIsUpError
 from alisio.exceptions import TerminationSignal
 
+_SPARE_SIGNAL = getattr(signal, "SIGURG", signal.SIGINT)
+"""Nobody sends it but a socket that was asked to, and by default it is ignored."""
+
 
 class _Expired(BaseException):
     """Raised into the code whose time is up. Not an `Exception`, so that `except Exception` lets it pass."""
@@ -126,10 +129,23 @@ def interrupt(thread: int) -> None:
     Args:
         thread: What `threading.get_ident()` is in that thread.
     """
-    if thread == threading.main_thread().ident:
-        signal.pthread_kill(thread, signal.SIGINT)
-    else:
+    if thread != threading.main_thread().ident:
         raise_in_thread(thread, TerminationSignal)
+    elif signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.pthread_kill(thread, _SPARE_SIGNAL)
+    else:
+        signal.pthread_kill(thread, signal.SIGINT)
+
+
+def make_interruptible() -> None:
+    """Let `interrupt` reach the main thread where SIGINT is ignored, as it is for what a shell starts with `&`.
+
+    SIGINT stays ignored, for this process and for those it starts. Call it in the main thread; elsewhere, and where
+    the program has a use of its own for the spare signal, it does nothing.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and signal.getsignal(_SPARE_SIGNAL) is signal.SIG_DFL:
+        signal.signal(_SPARE_SIGNAL, signal.default_int_handler)
 
 
 def raise_in_thread(thread: int, error: type[BaseException]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tests.waiting import wait_until
 
 from alisio import flow, task
 from alisio.contract.reports import Directive, DirectiveKind
+from alisio.engine import recording
 from alisio.engine import reporter as reporting
 from alisio.exceptions import ApiError, ApiUnreachableError, ConflictError
 
@@ -40,8 +42,8 @@ def test_short_run_takes_one_report(server: MemoryServer) -> None:
 
 def test_long_run_is_told_meanwhile(server: MemoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that goes on is known to the server while it does, and a heartbeat comes where there are no news."""
-    monkeypatch.setattr(reporting, "REPORT_SECONDS", 0.05)
-    monkeypatch.setattr(reporting, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(recording, "REPORT_SECONDS", 0.05)
+    monkeypatch.setattr(recording, "HEARTBEAT_SECONDS", 0.1)
 
     @flow
     def long() -> None:
@@ -80,7 +82,7 @@ def test_server_is_away(
     server: MemoryServer, monkeypatch: pytest.MonkeyPatch, failure: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same report is sent again until the server answers; that it is away is said once."""
-    monkeypatch.setattr(reporting, "REPORT_SECONDS", 0.01)
+    monkeypatch.setattr(recording, "REPORT_SECONDS", 0.01)
     server.failures = [failure] * 3
 
     @flow
@@ -108,16 +110,26 @@ def test_refusal_is_final(server: MemoryServer, capsys: pytest.CaptureFixture[st
     assert "is recorded no further: attempt 2 was opened" in capsys.readouterr().err
 
 
-def test_cancel_directive(server: MemoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run whose cancellation the server asks for is interrupted, also where it blocks, and is CANCELLED."""
+@pytest.mark.parametrize("on_sigint", [signal.default_int_handler, signal.SIG_IGN], ids=["foreground", "background"])
+def test_cancel_directive(server: MemoryServer, on_sigint: signal.Handlers) -> None:
+    """A run whose cancellation the server asks for is interrupted, also where it blocks, and is CANCELLED.
+
+    So it is where a shell has started the script in the background, with SIGINT ignored.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGURG)}
+    signal.signal(signal.SIGINT, on_sigint)
     server.directives = [Directive(kind=DirectiveKind.CANCEL)]
 
     @flow
     def sleeps() -> None:
         time.sleep(30)
 
-    with pytest.raises(KeyboardInterrupt):
-        sleeps()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            sleeps()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert ("CANCELLED", "cancelled on request") == (server.only_run().state.type, server.only_run().state.message)
 
 
