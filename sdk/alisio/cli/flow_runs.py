@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alisio.cli.errors import CommandError
-from alisio.cli.options import FlowRunArgument, Output, OutputOption, example
+from alisio.cli.options import FlowRunArgument, Output, OutputOption, StateOption, example, read_states
 
 if TYPE_CHECKING:
     from alisio.contract.runs import FlowRun
@@ -17,9 +16,7 @@ app = typer.Typer(name="flow-run", help="Look at flow runs, follow, cancel and r
 
 @app.command("ls", epilog=example("alisio flow-run ls --state FAILED --limit 5", "alisio flow-run ls --output json"))
 def list_runs(
-    state: Annotated[
-        list[str] | None, typer.Option(help="A state's type or name, such as FAILED or Late. Repeatable.")
-    ] = None,
+    state: StateOption = None,
     flow: Annotated[str | None, typer.Option(help="Only runs of this flow.")] = None,
     deployment: Annotated[str | None, typer.Option(metavar="FLOW/DEPLOYMENT", help="Only its runs.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest first.")] = 20,
@@ -30,7 +27,7 @@ def list_runs(
     from alisio.cli.session import find_deployment, read_pages, session
     from alisio.contract.runs import FlowRunFilter, FlowRunQuery
 
-    narrowed: dict[str, Any] = _states(state or [])
+    narrowed: dict[str, Any] = read_states(state)
     if flow is not None:
         narrowed["flow_names"] = [flow]
     with session() as client:
@@ -137,20 +134,3 @@ def _show_state(run: FlowRun, output: Output) -> None:
         show_model(run, output)
     else:
         typer.echo(f"flow run {run.name} is {run.state.name}")
-
-
-def _states(wanted: list[str]) -> dict[str, Any]:
-    from alisio.cli.session import near
-    from alisio.contract.states import StateName, StateType
-
-    if not wanted:
-        return {}
-    types = {type_.value: type_ for type_ in StateType}
-    names = {value.lower(): value for key, value in vars(StateName).items() if key.isupper()}
-    if all(text.upper() in types for text in wanted):
-        return {"state_types": [types[text.upper()] for text in wanted]}
-    for text in wanted:
-        if text.lower() not in names:
-            known = [*types, *names.values()]
-            raise CommandError(f"--state {text!r} is unknown; {near(text, known, 'one of: ' + ', '.join(known))}")
-    return {"state_names": [names[text.lower()] for text in wanted]}

@@ -16,6 +16,7 @@ from alisio.cli import (
     flow_runs,
     flows,
     server,
+    task_runs,
     work_pools,
     work_queues,
 )
@@ -33,7 +34,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("deploy", epilog=deploy.EXAMPLE)(deploy.deploy)
-for group in (agents, config, deployments, flow_runs, flows, server, work_pools, work_queues):
+for group in (agents, config, deployments, flow_runs, flows, server, task_runs, work_pools, work_queues):
     app.add_typer(group.app)
 
 

@@ -30,6 +30,10 @@ JobVariableOption = Annotated[
     list[str] | None, typer.Option("--job-variable", help="NAME=VALUE for the infrastructure. Repeatable.")
 ]
 TagOption = Annotated[list[str] | None, typer.Option("--tag", "-t", help="Repeatable.")]
+StateOption = Annotated[
+    list[str] | None,
+    typer.Option("--state", help="A state's type or name, such as FAILED or Late. Repeatable."),
+]
 DeploymentArgument = Annotated[str, typer.Argument(metavar="FLOW/DEPLOYMENT", help="The deployment's address.")]
 FlowRunArgument = Annotated[UUID, typer.Argument(metavar="ID", help="The flow run's id.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -132,3 +136,31 @@ def read_limit(text: str) -> int | None:
     if not text.isdecimal():
         raise CommandError(f"the limit {text!r} must be a number, or none to take the limit away")
     return int(text)
+
+
+def read_states(wanted: list[str] | None) -> dict[str, Any]:
+    """Read `--state`: all types, or else all names.
+
+    Args:
+        wanted: Types or names, in any case; None or empty: every state.
+
+    Returns:
+        The fields of a filter: `state_types` or `state_names`, or none.
+
+    Raises:
+        CommandError: One of them is neither.
+    """
+    from alisio.cli.session import near
+    from alisio.contract.states import StateName, StateType
+
+    if not wanted:
+        return {}
+    types = {type_.value: type_ for type_ in StateType}
+    names = {value.lower(): value for key, value in vars(StateName).items() if key.isupper()}
+    if all(text.upper() in types for text in wanted):
+        return {"state_types": [types[text.upper()] for text in wanted]}
+    for text in wanted:
+        if text.lower() not in names:
+            known = [*types, *names.values()]
+            raise CommandError(f"--state {text!r} is unknown; {near(text, known, 'one of: ' + ', '.join(known))}")
+    return {"state_names": [names[text.lower()] for text in wanted]}

@@ -162,6 +162,7 @@ class TaskRunFilter(Request):
     names: list[str] | None = Field(default=None, max_length=200)
     task_keys: list[str] | None = Field(default=None, max_length=200)
     state_types: list[StateType] | None = None
+    state_names: list[str] | None = Field(default=None, max_length=200)
     tags: list[str] | None = Field(default=None, max_length=100)
 
 

@@ -48,6 +48,7 @@ def filter_task_runs(connection: Connection, query: TaskRunQuery) -> Page[TaskRu
         *any_of(columns.name, wanted.names),
         *any_of(columns.task_key, wanted.task_keys),
         *any_of(columns.state_type, wanted.state_types),
+        *any_of(columns.state_name, wanted.state_names),
         *has_all_tags(connection, columns.tags, wanted.tags),
     )
     return read_page(connection, statement, _ORDERS[query.sort], _build, limit=query.limit, cursor=query.cursor)
