@@ -42,7 +42,7 @@ def test_every_command_of_the_interface_is_there() -> None:
         "work-queue set-limit", "work-queue set-priority", "work-queue delete",
         "agent start", "agent ls", "flow ls",
         "flow-run ls", "flow-run inspect", "flow-run logs", "flow-run watch", "flow-run cancel", "flow-run retry",
-        "flow-run delete",
+        "flow-run delete", "task-run ls",
     } == names  # fmt: skip
 
 
