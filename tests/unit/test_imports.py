@@ -17,7 +17,12 @@ HOUSES = {
     "alisio_agent": ROOT / "agent" / "alisio_agent",
 }
 EMBEDDED_DOOR = "alisio.client.embedded"
-STANDARD_LIBRARY_ONLY = ("alisio.contract.states", "alisio.contract.ids", "alisio.contract.names")
+STANDARD_LIBRARY_ONLY = (
+    "alisio.contract.states",
+    "alisio.contract.ids",
+    "alisio.contract.names",
+    "alisio.contract.retries",
+)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Row, delete, insert, select
@@ -20,7 +20,14 @@ from alisio_server.orchestration.stored_runs import load_run, move, view_of
 from alisio_server.services import Transaction
 
 
-def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> UUID:
+class AskedRun(NamedTuple):
+    """The run that was asked for; `is_new` is false where an earlier request with the same key had made it."""
+
+    id: UUID
+    is_new: bool
+
+
+def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> AskedRun:
     """Ask for a run of a deployment.
 
     Args:
@@ -29,7 +36,7 @@ def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> U
         wanted: Parameters, name, when, and the key that makes asking twice harmless.
 
     Returns:
-        The run's id; with a key that was used before, that of the first run.
+        The run; with a key that was used before, the first run.
 
     Raises:
         NotFoundError: There is no such deployment.
@@ -37,9 +44,9 @@ def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> U
         InvalidInputError: The parameters do not fit the deployment's schema.
     """
     home = find_deployment(tx, deployment_id)
-    known = find_by_key(tx, deployment_id, wanted.idempotency_key)
+    known = _find_by_key(tx, deployment_id, wanted.idempotency_key)
     if known is not None:
-        return known
+        return AskedRun(known, is_new=False)
     if home.work_queue_id is None:
         message = f"deployment {home.name!r} has no work pool any more: deploy it again to one that exists"
         raise ConflictError(message, code="no_work_pool")
@@ -57,14 +64,14 @@ def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> U
     }
     made = tx.connection.execute(insert_into(tx, flow_run).on_conflict_do_nothing(), values)
     if made.rowcount == 0:
-        first = find_by_key(tx, deployment_id, wanted.idempotency_key)
+        # Somebody has asked with the same key meanwhile.
+        first = _find_by_key(tx, deployment_id, wanted.idempotency_key)
         if first is not None:
-            return first
+            return AskedRun(first, is_new=False)
     tx.connection.execute(insert(flow_run_state), [first_state(values)])
     if values["wake_at"] <= now:
         tx.woken.add(values["id"])
-    run_id: UUID = values["id"]
-    return run_id
+    return AskedRun(values["id"], is_new=True)
 
 
 def find_deployment(tx: Transaction, deployment_id: UUID) -> Row[Any]:
@@ -79,8 +86,7 @@ def find_deployment(tx: Transaction, deployment_id: UUID) -> Row[Any]:
     return found
 
 
-def find_by_key(tx: Transaction, deployment_id: UUID, idempotency_key: str | None) -> UUID | None:
-    """Find the run that was asked for with an idempotency key; None where there is none."""
+def _find_by_key(tx: Transaction, deployment_id: UUID, idempotency_key: str | None) -> UUID | None:
     if idempotency_key is None:
         return None
     by_key = select(flow_run.c.id).where(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from alisio.contract.retries import delay_before
 from alisio.contract.states import StateName, StateType
 from alisio_server.orchestration.leases import (
     EARLY_CLAIM,
@@ -125,17 +126,11 @@ def _attempt_ended(run: RunView, state: NewState, *, provisional: bool = False) 
     if run.by_hand or not run.claimable or run.retries_used >= run.retries:
         return Accept(state, run.attempt, run.retries_used, provisional)
     used = run.retries_used + 1
-    delay = _retry_delay(run)
+    delay = delay_before(used, run.retry_delays)
     in_place = state.type is StateType.FAILED and delay <= IN_PLACE_RETRY_SECONDS
     waiting = NewState(StateType.SCHEDULED, StateName.AWAITING_RETRY, f"Retry {used} of {run.retries} in {delay:g} s.")
     attempt = run.attempt + 1 if in_place else run.attempt
     return Delay(state, waiting, delay, attempt, used, in_place=in_place, provisional=provisional)
-
-
-def _retry_delay(run: RunView) -> float:
-    if not run.retry_delays:
-        return 0.0
-    return run.retry_delays[min(run.retries_used, len(run.retry_delays) - 1)]
 
 
 # --- agents

@@ -94,8 +94,7 @@ def create_run(deployment_id: UUID, run: FlowRunCreate) -> Response[FlowRun]:
     """Ask for a run of a deployment."""
     services = resource.services
     with services.transaction() as tx:
-        replayed = flow_runs.find_by_key(tx, deployment_id, run.idempotency_key) is not None
-        run_id = flow_runs.create_run(tx, deployment_id, run)
+        asked = flow_runs.create_run(tx, deployment_id, run)
     with services.database.read() as connection:
-        body = get_flow_run(connection, run_id)
-    return Response(status_code=200 if replayed else 201, content_type="application/json", body=body)
+        body = get_flow_run(connection, asked.id)
+    return Response(status_code=201 if asked.is_new else 200, content_type="application/json", body=body)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from string import Formatter
 from typing import Any, Self, TypeAlias, cast
 
+from alisio.contract.retries import delay_before
 from alisio.exceptions import ParameterError
 
 RunName: TypeAlias = "str | Callable[[], str]"
@@ -89,9 +90,7 @@ class Definition:
 
     def delay_before(self, retry: int) -> float:
         """Tell how many seconds to wait before a retry, counted from 1."""
-        if not self.retry_delays:
-            return 0.0
-        return self.retry_delays[min(retry, len(self.retry_delays)) - 1]
+        return delay_before(retry, self.retry_delays)
 
     def _checked_retries(self, retries: int) -> int:
         if not isinstance(retries, int) or not 0 <= retries <= 1_000:

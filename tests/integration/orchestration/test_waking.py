@@ -60,7 +60,7 @@ def test_a_database_that_fails_after_the_commit_fails_no_request(world: World) -
     saboteur = Saboteur()
     services = replace(world.services, wake_ups=saboteur)
     with services.transaction() as tx:
-        run_id = create_run(tx, deployment, FlowRunCreate())
+        run_id = create_run(tx, deployment, FlowRunCreate()).id
     with world.database.write() as connection:
         connection.execute(text("ALTER TABLE hidden RENAME TO flow_run"))
 

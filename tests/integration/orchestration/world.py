@@ -36,7 +36,7 @@ from alisio_server.errors import ConflictError
 from alisio_server.orchestration.agents import beat, fail_start
 from alisio_server.orchestration.claims import claim_runs
 from alisio_server.orchestration.deployments import apply_deployment
-from alisio_server.orchestration.flow_runs import cancel_run, create_run, retry_run
+from alisio_server.orchestration.flow_runs import AskedRun, cancel_run, create_run, retry_run
 from alisio_server.orchestration.reports import apply_report
 from alisio_server.orchestration.tick import TickSummary, tick
 from alisio_server.orchestration.work_pools import create_work_pool
@@ -132,8 +132,8 @@ class World:
 
     def run(self, deployment_id: UUID, **wanted: Any) -> UUID:
         """Ask for a run."""
-        run_id: UUID = self.do(create_run, deployment_id, FlowRunCreate(**wanted))
-        return run_id
+        asked: AskedRun = self.do(create_run, deployment_id, FlowRunCreate(**wanted))
+        return asked.id
 
     # --- agents and executors
 

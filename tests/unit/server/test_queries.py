@@ -64,7 +64,7 @@ def deploy(services: Services, name: str = "d", flow: str = "f", **more: Any) ->
 def run(services: Services, deployment_id: UUID, **wanted: Any) -> UUID:
     """Ask for a run."""
     with services.transaction() as tx:
-        return flow_runs.create_run(tx, deployment_id, FlowRunCreate(**wanted))
+        return flow_runs.create_run(tx, deployment_id, FlowRunCreate(**wanted)).id
 
 
 def report(services: Services, **news: Any) -> UUID:
