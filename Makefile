@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := sdk functions agent tests examples benchmarks
 
-.PHONY: help demo test lint types unit e2e bench openapi clean
+.PHONY: help demo test lint types unit e2e chaos hostile bench openapi clean
 
 help:  ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,6 +22,13 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
+# It wants another botocore than we do, and runs functions with what is installed beside it.
+.venv-ministack/.installed: constraints-ministack.txt
+	@echo "Installing ministack, which stands in for AWS in tests, into .venv-ministack …"
+	@$(PYTHON) -m venv .venv-ministack
+	@.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-ministack.txt ministack
+	@touch $@
+
 demo: $(VENV)/.runtime  ## Server, agent, and a deployed flow on real data; ONESHOT=1 ends when its runs have
 	@$(BIN)/python examples/demo.py $(if $(ONESHOT),--oneshot)
 
@@ -34,11 +41,17 @@ lint: $(VENV)/.dev  ## Style and formatting
 types: $(VENV)/.dev  ## mypy, strict
 	@$(BIN)/mypy
 
-unit: $(VENV)/.dev  ## Unit and integration tests
-	@$(BIN)/pytest tests/unit tests/integration
+unit: $(VENV)/.dev .venv-ministack/.installed  ## Unit and integration tests, and hostile input in small
+	@$(BIN)/pytest tests/unit tests/integration tests/hostile
 
 e2e: $(VENV)/.dev  ## Scenarios through the public commands and the API
 	@$(BIN)/pytest tests/e2e
+
+chaos: $(VENV)/.dev .venv-ministack/.installed  ## Faults: ROUNDS=300 SEED=7 SETUP=sqlite|postgres|postgres-sqs|all; or OUTAGE=1
+	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(SETUP),--setup $(SETUP)) $(if $(OUTAGE),--outage)
+
+hostile: $(VENV)/.dev  ## Hostile input at length: CASES=20000 requests over all routes, LINES=1000000 of output
+	@HOSTILE_CASES=$(or $(CASES),20000) HOSTILE_LINES=$(or $(LINES),1000000) $(BIN)/pytest tests/hostile
 
 bench: $(VENV)/.dev  ## Benchmarks: a table, and JSON under benchmarks/results/; ROWS=import,script runs some
 	@$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
@@ -47,4 +60,4 @@ openapi: $(VENV)/.runtime  ## Write docs/openapi.json anew from the routes
 	@$(BIN)/python -m alisio_server.openapi > docs/openapi.json
 
 clean:  ## Remove what these commands made
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-ministack build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

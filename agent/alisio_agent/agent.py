@@ -13,7 +13,7 @@ import alisio
 from alisio.client import Client
 from alisio.client.discovery import find_server
 from alisio.contract.ids import new_id
-from alisio.contract.work_pools import AgentBeat, WakeUpWait
+from alisio.contract.work_pools import AgentBeat
 from alisio.exceptions import AlisioError, ApiError, ApiUnreachableError
 from alisio.settings import current_settings
 from alisio_agent.claims import AgentApi, Claims
@@ -21,10 +21,11 @@ from alisio_agent.options import AgentOptions, Identity
 from alisio_agent.outage import Outage
 from alisio_agent.roster import Roster
 from alisio_agent.runners.process import ProcessRunner
+from alisio_agent.wake_ups.listening import Listening
 
 BEAT_SECONDS = 10.0
-LISTEN_SECONDS = 30.0
 _LAST_CLAIM_SECONDS = 3.0
+_LEAVE_SECONDS = 10.0
 
 logger = logging.getLogger("alisio.agent")
 
@@ -46,6 +47,7 @@ class Agent:
         self._roster = Roster(identity.limit)
         self._runner = ProcessRunner(identity.home, self._note_exit, warm=warm)
         self._claims = Claims(api, identity, self._runner, self._roster, self._outage, self._stopping)
+        self._listening = Listening(api, identity, self._claims, self._roster, self._outage, self._stopping)
 
     def run(self) -> None:
         """Serve until `stop` is called.
@@ -60,7 +62,7 @@ class Agent:
             self._register()
             claiming = threading.Thread(target=self._claims.run, name="claims", daemon=True)
             claiming.start()
-            for name, work in (("wake-ups", self._listen), ("heart", self._keep_beating)):
+            for name, work in (("wake-ups", self._listening.run), ("heart", self._keep_beating)):
                 threading.Thread(target=work, name=name, daemon=True).start()
             self._stopping.wait()
             claiming.join(_LAST_CLAIM_SECONDS)
@@ -109,14 +111,22 @@ class Agent:
         )
 
     def _leave(self) -> None:
+        # Each request may take its time while the API hangs, and whoever stops an agent does not wait for all of them.
+        telling = threading.Thread(target=self._say_farewell, name="farewell", daemon=True)
+        telling.start()
+        telling.join(_LEAVE_SECONDS)
+        if telling.is_alive():
+            logger.warning("the server does not answer: what the agent holds is free once its leases have ended")
+        running = len(self._roster)
+        logger.info("agent %s has stopped; %s", self._identity.name, f"{running} of its runs go on")
+
+    def _say_farewell(self) -> None:
         for job in self._roster.withdraw():
             self._claims.hand_back(job, "the agent is stopping")
         try:
             self._beat(stopping=True)
         except AlisioError as error:
             logger.warning("the server could not be told that the agent stops: %s", error)
-        running = len(self._roster)
-        logger.info("agent %s has stopped; %s", self._identity.name, f"{running} of its runs go on")
 
     def _beat(self, *, stopping: bool = False) -> None:
         identity = self._identity
@@ -147,23 +157,6 @@ class Agent:
                 self._outage.end()
                 failures = 0
                 wait = BEAT_SECONDS
-
-    def _listen(self) -> None:
-        """Hear of work by long polls, and pass each ring on."""
-        identity = self._identity
-        after = failures = 0
-        while not self._stopping.is_set():
-            wait = WakeUpWait(queues=identity.queues, after=after, timeout_seconds=LISTEN_SECONDS)
-            try:
-                answer = self._api.wait_for_wake_up(identity.work_pool_name, wait)
-            except AlisioError as error:
-                failures += 1
-                self._stopping.wait(self._outage.begin(error, failures))
-                continue
-            self._outage.end()
-            if answer.rang or failures:  # what rang while nobody listened may not ring again soon
-                self._claims.ring()
-            after, failures = answer.sequence, 0
 
     def _note_exit(self, name: str, status: int | None) -> None:
         self._claims.note_exit(name, status)
@@ -196,9 +189,10 @@ def run_agent(options: AgentOptions) -> int:
         limit=options.limit,
         api_url=api_url,
         home=settings.home,
+        api_key=settings.api_key,
     )
     _log_to_stderr(settings.logging_level)
-    with Client.over_http(api_url) as client:
+    with Client.over_http(api_url, settings.api_key) as client:
         agent = Agent(client, identity, warm=options.warm_start)
         _stop_on_signals(agent)
         agent.run()

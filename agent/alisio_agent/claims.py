@@ -17,6 +17,7 @@ from alisio.contract.work_pools import (
     Job,
     StartFailure,
     WakeUpAnswer,
+    WakeUpSource,
     WakeUpWait,
     WorkQueue,
 )
@@ -42,6 +43,10 @@ class AgentApi(Protocol):
 
     def claim(self, pool: str, request: ClaimRequest) -> ClaimAnswer:
         """Take due runs."""
+        ...
+
+    def read_wake_up_source(self, pool: str) -> WakeUpSource:
+        """Ask how agents of a pool hear of work."""
         ...
 
     def wait_for_wake_up(self, pool: str, request: WakeUpWait) -> WakeUpAnswer:
@@ -100,20 +105,45 @@ class Claims:
         self._roster = roster
         self._outage = outage
         self._stopping = stopping
-        self._bell = threading.Event()
-        self.ring()
+        self._changed = threading.Condition()
+        self._rung = 1  # for what is there when it starts
+        self._answered = 0
 
-    def ring(self) -> None:
-        """Say that there may be work, or room for more. Any thread may call this."""
-        self._bell.set()
+    def ring(self) -> int:
+        """Say that there may be work, or room for more. Any thread may call this.
+
+        Returns:
+            The number of the ring, for `wait_for_answer`.
+        """
+        with self._changed:
+            self._rung += 1
+            self._changed.notify_all()
+            return self._rung
+
+    def wait_for_answer(self, ring: int) -> bool:
+        """Wait until claims that were made after a ring are answered.
+
+        Args:
+            ring: The number of the ring.
+
+        Returns:
+            Whether nothing more can be claimed for now; not so where the agent is full, or is stopping.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._answered >= ring or self._stopping.is_set())
+        return not self._stopping.is_set() and self._roster.free_slots(1) > 0
 
     def run(self) -> None:
         """Claim until the agent is stopping."""
         while not self._stopping.is_set():
-            self._bell.wait(EVERY_SECONDS)
-            self._bell.clear()
+            with self._changed:
+                self._changed.wait_for(lambda: self._rung > self._answered, EVERY_SECONDS)
+                rung = self._rung
             while self._take_some():
                 pass
+            with self._changed:
+                self._answered = rung
+                self._changed.notify_all()
 
     def hand_back(self, job: Job, reason: str) -> None:
         """Tell the server that a claimed run was not started, so that another agent may have it at once."""
@@ -194,7 +224,12 @@ class Claims:
         if not self._roster.begin(name):
             return
         identity = self._identity
-        extra = {"api_url": identity.api_url, "home": str(identity.home), "agent_name": identity.name}
+        extra = {
+            "api_url": identity.api_url,
+            "api_key": identity.api_key,
+            "home": str(identity.home),
+            "agent_name": identity.name,
+        }
         try:
             self._runner.start(name, job.model_dump(mode="json") | extra)
         except StartError as error:

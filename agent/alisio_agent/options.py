@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
@@ -33,6 +33,7 @@ class Identity:
     Attributes:
         api_url: The API that it and its supervisors talk to.
         home: The folder of Alisio on this host.
+        api_key: The API key that they show it, where it wants one.
     """
 
     agent_id: UUID
@@ -42,3 +43,4 @@ class Identity:
     limit: int | None
     api_url: str
     home: Path
+    api_key: str | None = field(default=None, repr=False)

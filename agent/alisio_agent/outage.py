@@ -1,4 +1,4 @@
-"""Saying once that the API is away, and once that it is back."""
+"""Saying once that something is away, and once that it is back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,22 @@ logger = logging.getLogger("alisio.agent")
 
 
 class Outage:
-    """What the agent's threads know together of the API being away."""
+    """What the agent's threads know together of the API, or something else, being away.
 
-    def __init__(self) -> None:
+    Args:
+        what: What people know it by.
+    """
+
+    def __init__(self, what: str = "the API") -> None:
+        self._what = what
         self._lock = threading.Lock()
         self._said: set[str] = set()  # its threads may fail in different ways by turns
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the last that was heard is that it is away."""
+        with self._lock:
+            return bool(self._said)
 
     def begin(self, error: Exception, failures: int) -> float:
         """Take note of a call that failed.
@@ -40,4 +51,4 @@ class Outage:
         with self._lock:
             if self._said:
                 self._said.clear()
-                logger.info("the API answers again")
+                logger.info("%s answers again", self._what)

@@ -75,6 +75,11 @@ class Roster:
         with self._lock:
             return self._held.pop(name, None)
 
+    def holds(self, flow_run_id: str) -> bool:
+        """Tell whether a run is held, whatever its attempt."""
+        with self._lock:
+            return any(str(held.job.flow_run_id) == flow_run_id for held in self._held.values())
+
     def pending(self) -> list[Holding]:
         """List the runs whose leases are the agent's to renew."""
         with self._lock:

@@ -10,12 +10,15 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi import swagger_ui
+from aws_lambda_powertools.event_handler.openapi.models import HTTPBearer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from alisio_server.errors import AlisioServerError
+from alisio_server.access.gate import Gate, KeyGate
 from alisio_server.events import Event, read_json, refuse_form, unpacked
 from alisio_server.routes import (
     agents,
+    api_keys,
+    audit,
     bundles,
     deployments,
     flow_runs,
@@ -26,25 +29,35 @@ from alisio_server.routes import (
     work_pools,
     work_queues,
 )
-from alisio_server.routes.failures import answer_failure
+from alisio_server.routes.failures import answer_failure, may_try_again
+from alisio_server.routes.support import SECURITY_SCHEME
 from alisio_server.services import Services
 
 _TITLE = "Alisio"
 _API_VERSION = "1"
 _DESCRIPTION = "Flows, their deployments and their runs. Every error has the body `ErrorBody`."
 _MODULES = (
-    flows, deployments, flow_runs, task_runs, logs, work_pools, work_queues, agents, bundles, server
+    flows, deployments, flow_runs, task_runs, logs, work_pools, work_queues, agents, bundles, server, api_keys, audit
 )  # fmt: skip
+
+# How often a request is tried whose transaction the database gave up for the sake of others.
+_TRIES = 3
 
 # The resolver keeps the event in hand on its class: one process answers one event at a time.
 _one_at_a_time = threading.Lock()
 
 
 class Api:
-    """The routes, with the services they work with."""
+    """The routes, with the services they work with.
 
-    def __init__(self, services: Services) -> None:
+    Args:
+        services: Those services.
+        gate: What requests must pass; that of API keys where none is given.
+    """
+
+    def __init__(self, services: Services, gate: Gate | None = None) -> None:
         self._services = services
+        self._gate = gate or KeyGate(services)
         self._resolver = get_resolver()
 
     def resolve(self, event: Event, context: LambdaContext | None = None) -> Mapping[str, Any]:
@@ -60,19 +73,46 @@ class Api:
         try:
             refuse_form(event)
             event = unpacked(event)
-        except AlisioServerError as error:
-            refusal = answer_failure(error)
-            return {"statusCode": refusal.status_code, "headers": refusal.headers, "body": refusal.body}
+            services = self._gate.admit(event, self._services)
+        except Exception as error:
+            return _refusal(error)
         with _one_at_a_time:
-            self._resolver.context["services"] = self._services
-            return self._resolver.resolve(event, context or LambdaContext())
+            for _ in range(_TRIES):
+                self._resolver.context["services"] = services
+                answer = self._resolver.resolve(event, context or LambdaContext())
+                if not may_try_again(answer):
+                    break
+        return answer
+
+    def refuse(self, event: Event) -> Mapping[str, Any] | None:
+        """Answer a request of which only the head is read yet, where it may not pass the gate.
+
+        Args:
+            event: The request, without its body.
+
+        Returns:
+            The refusal, as `resolve` gives it; None where its body may be read.
+        """
+        try:
+            self._gate.admit(event, self._services)
+        except Exception as error:
+            return _refusal(error)
+        return None
+
+
+def _refusal(error: Exception) -> Mapping[str, Any]:
+    refusal = answer_failure(error)
+    return {"statusCode": refusal.status_code, "headers": refusal.headers, "body": refusal.body}
 
 
 @cache
 def get_resolver() -> APIGatewayHttpResolver:
     """Compose the routes. Routers hold their resolver, so there is one of it in a process."""
     resolver = APIGatewayHttpResolver(enable_validation=True, debug=False, json_body_deserializer=read_json)
-    resolver.configure_openapi(title=_TITLE, version=_API_VERSION, description=_DESCRIPTION)
+    scheme = HTTPBearer(description="An API key; none is wanted before the first one was made.")
+    resolver.configure_openapi(
+        title=_TITLE, version=_API_VERSION, description=_DESCRIPTION, security_schemes={SECURITY_SCHEME: scheme}
+    )
     resolver.exception_handler(Exception)(answer_failure)
     for module in _MODULES:
         resolver.include_router(module.resource.router)

@@ -7,6 +7,7 @@ uvicorn and Alembic come in only when they are used.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -21,6 +22,7 @@ from alisio_server.services import Services
 from alisio_server.settings import ServerSettings
 
 if TYPE_CHECKING:
+    from alisio.contract.maintenance import TableStats
     from alisio.contract.reports import Report, ReportAnswer
     from alisio_server.app import Api
 
@@ -47,11 +49,12 @@ class Backend:
         Returns:
             The status, the headers (names in lower case) and the body. Errors are answers too.
         """
+        from alisio_server.access.gate import LocalGate
         from alisio_server.app import Api
         from alisio_server.events import to_answer, to_event
 
         if self._api is None:
-            self._api = Api(self._services)
+            self._api = Api(self._services, LocalGate())
         lower = [(name.lower(), value) for name, value in headers.items()]
         event = to_event(method, path, urlencode(query), lower, body)
         answer = to_answer(self._api.resolve(event))
@@ -87,7 +90,12 @@ def open_backend(settings: ServerSettings) -> Backend:
         sqlalchemy.exc.OperationalError: The database cannot be opened.
         OSError: The folder of the database cannot be made.
     """
-    return Backend(open_services(settings, Silence()))
+    services = open_services(settings, Silence())
+    if not services.database.is_sqlite:
+        from alisio_server.adapters.laptop.notices import Notifier
+
+        services = replace(services, wake_ups=Notifier(services.database))
+    return Backend(services)
 
 
 def open_services(settings: ServerSettings, wake_ups: WakeUps) -> Services:
@@ -100,9 +108,20 @@ def open_services(settings: ServerSettings, wake_ups: WakeUps) -> Services:
     Raises:
         AlisioServerError: As for `open_backend`.
     """
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, settings.database_pool_size)
     migrate.upgrade(database)
-    return Services(database, wake_ups, FileObjectStore(settings.home / "objects"))
+    return Services(database, wake_ups, FileObjectStore(settings.home / "objects"), settings.retention)
+
+
+def open_server_services(settings: ServerSettings, wake_ups: WakeUps) -> Services:
+    """Compose what a listening server works with; `wake_ups` rings its long polls."""
+    sqs = None
+    if settings.sqs_prefix is not None:
+        from alisio_server.adapters.aws.sqs import open_sqs
+
+        sqs = open_sqs(settings.sqs_prefix)
+    services = open_services(settings, wake_ups)
+    return services if sqs is None else replace(services, wake_ups=sqs, queues=sqs)
 
 
 def serve(settings: ServerSettings, *, on_ready: Callable[[str], None] | None = None) -> None:
@@ -118,7 +137,7 @@ def serve(settings: ServerSettings, *, on_ready: Callable[[str], None] | None = 
     """
     from alisio_server.adapters.laptop.listening import listen
 
-    listen(settings, partial(open_services, settings), on_ready=on_ready)
+    listen(settings, partial(open_server_services, settings), on_ready=on_ready)
 
 
 def upgrade_database(url: str, revision: str = "head") -> str | None:
@@ -137,6 +156,33 @@ def downgrade_database(url: str, revision: str = "-1") -> str | None:
     try:
         migrate.downgrade(database, revision)
         return migrate.current_revision(database)
+    finally:
+        database.dispose()
+
+
+def read_database_stats(settings: ServerSettings) -> list[TableStats]:
+    """Count what is in every table, and what the retention lets go."""
+    from alisio_server.orchestration.database_stats import read_stats
+
+    database = Database(settings.database_url)
+    try:
+        migrate.upgrade(database)
+        return read_stats(database, settings.retention)
+    finally:
+        database.dispose()
+
+
+def vacuum_database(url: str) -> None:
+    """Give the space of removed rows back.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: Another process uses the file, or the disk has no room for a copy.
+    """
+    from alisio_server.orchestration.database_stats import vacuum
+
+    database = Database(url)
+    try:
+        vacuum(database)
     finally:
         database.dispose()
 

@@ -2,10 +2,14 @@
 
 AlisioServerError
 ├── BadRequestError       400
+├── UnauthenticatedError  401
+├── ForbiddenError        403
 ├── NotFoundError         404
 ├── ConflictError         409
 ├── TooLargeError         413
-└── InvalidInputError     422
+├── InvalidInputError     422
+├── TooManyRequestsError  429
+└── UnavailableError      503
 """
 
 from __future__ import annotations
@@ -33,6 +37,38 @@ class BadRequestError(AlisioServerError):
     """A request that cannot be read at all: broken JSON, broken gzip."""
 
     default_code = "bad_request"
+
+
+class UnauthenticatedError(AlisioServerError):
+    """A request without an API key that may be used."""
+
+    default_code = "unauthenticated"
+
+
+class ForbiddenError(AlisioServerError):
+    """A request that the role of its API key does not allow."""
+
+    default_code = "forbidden"
+
+
+class TooManyRequestsError(AlisioServerError):
+    """A request from where too many wrong API keys came.
+
+    Attributes:
+        retry_after: Seconds after which it may be tried again.
+    """
+
+    default_code = "too_many_failures"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UnavailableError(AlisioServerError):
+    """A request for something that the server cannot reach at the moment."""
+
+    default_code = "unavailable"
 
 
 class NotFoundError(AlisioServerError):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from alisio.contract.base import MAX_JSON_DEPTH
 from alisio.contract.reports import MAX_REPORT_BYTES, MAX_REPORT_GZIP_BYTES
 from alisio_server.errors import BadRequestError, TooLargeError, UnsupportedContentTypeError
 
@@ -138,7 +139,7 @@ def read_json(body: str | bytes) -> dict[str, Any]:
     that are not text) become U+FFFD: a flow that prints one must not have its reports refused.
 
     Raises:
-        BadRequestError: It is not JSON, or not an object.
+        BadRequestError: It is not JSON, not an object, or nested deeper than answers can be.
     """
     try:
         text = body.decode() if isinstance(body, bytes) else body
@@ -147,8 +148,18 @@ def read_json(body: str | bytes) -> dict[str, Any]:
         raise BadRequestError(f"the body is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise BadRequestError("the body is to be a JSON object")
+    if text.count("[") + text.count("{") > MAX_JSON_DEPTH and _is_deep(value):
+        raise BadRequestError(f"the body is nested too deeply: lists and objects may lie {MAX_JSON_DEPTH} levels deep")
     cleaned: dict[str, Any] = _clean(value) if _MAYBE_UNSTORABLE.search(text) else value
     return cleaned
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_JSON_DEPTH):
+        inner = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [child for children in inner for child in children if isinstance(child, dict | list)]
+    return bool(level)
 
 
 def storable(text: str) -> str:

@@ -10,9 +10,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from alisio_server.access.callers import Caller, local_caller
+from alisio_server.access.changes import Change, record_change
 from alisio_server.database.engine import Database
 from alisio_server.orchestration.waking import send_wake_ups
-from alisio_server.ports import ObjectStore, WakeUps
+from alisio_server.ports import ObjectStore, WakeUpQueues, WakeUps
+from alisio_server.settings import Retention
 
 
 @dataclass
@@ -36,17 +39,38 @@ class Transaction:
 
 @dataclass(frozen=True)
 class Services:
-    """The parts that a server is composed of, chosen once when it starts."""
+    """The parts that a server is composed of, chosen once when it starts; and for whom they work.
+
+    Attributes:
+        database: Where everything is.
+        wake_ups: The bell.
+        objects: Where bundles are.
+        retention: How long what is over is kept.
+        queues: Where agents hear the bell; None: here, by long polls.
+        caller: Who makes the request in hand.
+        change: What the audit log is to say of it, where it is a change.
+    """
 
     database: Database
     wake_ups: WakeUps
     objects: ObjectStore
+    retention: Retention = field(default_factory=Retention)
+    queues: WakeUpQueues | None = None
+    caller: Caller = field(default_factory=local_caller)
+    change: Change | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Open a writing transaction; commit it unless the block raises; then send the wake-ups it caused."""
+        """Open a writing transaction; commit it unless the block raises; then send the wake-ups it caused.
+
+        The first one of a request that is a change says so in the audit log.
+        """
         with self.database.write() as connection:
             transaction = Transaction(connection, self.database)
             yield transaction
+            if self.change is not None and not self.change.recorded:
+                record_change(connection, self.change, transaction.now())
+        if self.change is not None:
+            self.change.recorded = True
         if transaction.woken:
             send_wake_ups(self.database, self.wake_ups, transaction.woken)

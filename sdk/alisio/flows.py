@@ -204,6 +204,7 @@ class Flow(Definition, Generic[P, R]):
         interval: float | timedelta | None = None,
         rrule: str | None = None,
         timezone: str | None = None,
+        overlap: str | None = None,
         description: str | None = None,
         version: str | None = None,
         job_variables: dict[str, Any] | None = None,
@@ -222,6 +223,8 @@ class Flow(Definition, Generic[P, R]):
             interval: One schedule, in seconds or as a timedelta.
             rrule: One schedule, as a recurrence rule of RFC 5545.
             timezone: An IANA name, for `cron`, `interval` and `rrule`.
+            overlap: What becomes of their runs while an earlier one has not ended: `allow`, `skip`, `queue` or
+                `cancel_older`.
             description: For people; by default the flow's.
             version: By default the flow's.
             job_variables: Laid over the pool's.
@@ -244,7 +247,7 @@ class Flow(Definition, Generic[P, R]):
             parameters=parameters or {},
             tags=sorted(checked_tags(tags or ())),
             job_variables=job_variables or {},
-            schedules=schedules_of(schedules, cron, interval, rrule, timezone),
+            schedules=schedules_of(schedules, cron, interval, rrule, timezone, overlap),
             description=description,
             version=version,
         )

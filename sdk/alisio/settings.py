@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from alisio.exceptions import SettingsError
+from alisio.setting_checks import fault_of, read_retention
 
 DEFAULT_PROFILE = "default"
 _DEFAULT_HOME = "~/.alisio"
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("ALISIO_HOME", Path, _DEFAULT_HOME, "The folder of the database, profiles and bundles.", False),
         Setting("ALISIO_PROFILE", str, None, "The profile to use in place of the active one.", False),
         Setting("ALISIO_API_URL", str, None, "The server's API, such as http://127.0.0.1:4200/api."),
+        Setting("ALISIO_API_KEY", str, None, "The API key to show that server, where it wants one."),
         Setting("ALISIO_SERVER_API_HOST", str, "127.0.0.1", "What address `alisio server start` binds."),
         Setting("ALISIO_SERVER_API_PORT", int, "4200", "What port `alisio server start` binds."),
         Setting(
@@ -57,6 +58,15 @@ SETTINGS: dict[str, Setting] = {
             "sqlite:///<home>/alisio.db",
             "The database of the server: SQLite or PostgreSQL.",
         ),
+        Setting(
+            "ALISIO_API_DATABASE_POOL_SIZE", int, "5", "How many connections to PostgreSQL each server process keeps."
+        ),
+        Setting("ALISIO_RETENTION_FLOW_RUNS", str, "365d", "How long ended flow runs are kept: 90d, 12h, or forever."),
+        Setting("ALISIO_RETENTION_TASK_RUNS", str, "90d", "How long the task runs of ended flow runs are kept."),
+        Setting("ALISIO_RETENTION_LOGS", str, "30d", "How long the log lines of ended flow runs are kept."),
+        Setting("ALISIO_RETENTION_AUDIT_LOG", str, "365d", "How long the audit log is kept."),
+        Setting("ALISIO_WAKE_UPS", str, "http", "How agents hear of work: they ask the server (http), or Amazon SQS."),
+        Setting("ALISIO_SQS_PREFIX", str, "alisio", "What the names of the server's SQS queues begin with."),
         Setting("ALISIO_LOGGING_LEVEL", str, "INFO", "The least level of log lines that are shown and kept."),
         Setting("ALISIO_LOGGING_EXTRA_LOGGERS", str, "", "More loggers whose lines runs keep: names with commas."),
     )
@@ -65,14 +75,25 @@ SETTINGS: dict[str, Setting] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings that hold now. The fields are the variables' names in small letters, without `ALISIO_`."""
+    """The settings that hold now. The fields are the variables' names in small letters, without `ALISIO_`.
+
+    `retention_*` are seconds; None: forever.
+    """
 
     home: Path
     profile: str
     api_url: str | None
+    api_key: str | None = field(repr=False)
     server_api_host: str
     server_api_port: int
     api_database_connection_url: str
+    api_database_pool_size: int
+    retention_flow_runs: float | None
+    retention_task_runs: float | None
+    retention_logs: float | None
+    retention_audit_log: float | None
+    wake_ups: str
+    sqs_prefix: str
     logging_level: str
     logging_extra_loggers: tuple[str, ...]
 
@@ -105,9 +126,17 @@ def current_settings(environment: Mapping[str, str] | None = None) -> Settings:
         home=home,
         profile=_required(text, "ALISIO_PROFILE"),
         api_url=api_url.rstrip("/") if api_url else None,
+        api_key=text["ALISIO_API_KEY"] or None,
         server_api_host=_required(text, "ALISIO_SERVER_API_HOST"),
         server_api_port=int(_required(text, "ALISIO_SERVER_API_PORT")),
         api_database_connection_url=_required(text, "ALISIO_API_DATABASE_CONNECTION_URL"),
+        api_database_pool_size=int(_required(text, "ALISIO_API_DATABASE_POOL_SIZE")),
+        retention_flow_runs=read_retention(_required(text, "ALISIO_RETENTION_FLOW_RUNS")),
+        retention_task_runs=read_retention(_required(text, "ALISIO_RETENTION_TASK_RUNS")),
+        retention_logs=read_retention(_required(text, "ALISIO_RETENTION_LOGS")),
+        retention_audit_log=read_retention(_required(text, "ALISIO_RETENTION_AUDIT_LOG")),
+        wake_ups=_required(text, "ALISIO_WAKE_UPS"),
+        sqs_prefix=_required(text, "ALISIO_SQS_PREFIX"),
         logging_level=_required(text, "ALISIO_LOGGING_LEVEL").upper(),
         logging_extra_loggers=tuple(
             name.strip() for name in (text["ALISIO_LOGGING_EXTRA_LOGGERS"] or "").split(",") if name.strip()
@@ -157,24 +186,9 @@ def check_value(name: str, value: str) -> None:
     """
     if name not in SETTINGS:
         raise SettingsError(f"there is no setting {name}; `alisio config view` lists them")
-    if name == "ALISIO_SERVER_API_PORT" and not (value.isdecimal() and 0 <= int(value) <= 65_535):
-        raise SettingsError(f"{name} must be a number from 0 to 65535, not {value!r}")
-    if name == "ALISIO_LOGGING_LEVEL" and value.upper() not in _LEVELS:
-        raise SettingsError(f"{name} must be one of {', '.join(_LEVELS)}, not {value!r}")
-    if name == "ALISIO_API_URL" and value and not _is_web_address(value):
-        raise SettingsError(f"{name} must be an address such as http://127.0.0.1:4200/api, not {value!r}")
-    if name == "ALISIO_API_DATABASE_CONNECTION_URL" and not value.startswith(("sqlite", "postgres")):
-        raise SettingsError(f"{name} must begin with sqlite:/// or postgresql://, not {value.partition(':')[0]!r}")
-
-
-def _is_web_address(text: str) -> bool:
-    from urllib.parse import urlsplit
-
-    try:
-        address = urlsplit(text)
-        return address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
-    except ValueError:
-        return False
+    fault = fault_of(name, value)
+    if fault is not None:
+        raise SettingsError(f"{name} must {fault}")
 
 
 def set_profile_values(values: Mapping[str, str]) -> str:
@@ -273,6 +287,6 @@ def _write_profiles(home: Path, document: Mapping[str, Any]) -> None:
     path = _profiles_path(home)
     try:
         home.mkdir(parents=True, exist_ok=True)
-        write_whole(path, tomli_w.dumps(document))
+        write_whole(path, tomli_w.dumps(document), private=True)
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}") from error

@@ -7,12 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import httpx
 import psutil
+from tests.postgres import Postgres
 from tests.waiting import wait_until
 
 ALISIO = (sys.executable, "-m", "alisio.cli")
@@ -38,9 +39,15 @@ class Backend(Protocol):
 
 
 class LaptopBackend:
-    """One server process and one SQLite file, on a free port of this machine."""
+    """A server on a free port of this machine.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Its files.
+        options: More options of `alisio server start`.
+        environment: More variables of the server.
+    """
+
+    def __init__(self, folder: Path, options: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
         port = free_port()
         self.folder = folder
         self.api_url = f"http://127.0.0.1:{port}/api"
@@ -48,6 +55,8 @@ class LaptopBackend:
             "ALISIO_API_URL": self.api_url,
             "ALISIO_SERVER_API_PORT": str(port),
         }
+        self._options = options
+        self._server_environment = self.environment | (environment or {})
         self._server: subprocess.Popen[bytes] | None = None
 
     @property
@@ -59,7 +68,10 @@ class LaptopBackend:
         """Start `alisio server start`, and wait for its health."""
         with self.log.open("wb") as log:
             self._server = subprocess.Popen(
-                [*ALISIO, "server", "start"], env=self.environment, stdout=log, stderr=subprocess.STDOUT
+                [*ALISIO, "server", "start", *self._options],
+                env=self._server_environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         wait_until(lambda: is_healthy(self.api_url), 30, lambda: f"the server to answer\n{self.log.read_text()}")
 
@@ -76,7 +88,29 @@ class LaptopBackend:
         assert 0 == self._server.returncode, self.log.read_text()
 
 
-BACKENDS: dict[str, Callable[[Path], Backend]] = {"laptop": LaptopBackend}
+class PostgresBackend:
+    """Three server processes that share a port and a PostgreSQL of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._postgres = Postgres()
+        self._postgres.start()
+        url = self._postgres.create_database()
+        self._server = LaptopBackend(folder, ["--workers", "3"], {"ALISIO_API_DATABASE_CONNECTION_URL": url})
+        self.api_url, self.environment = self._server.api_url, self._server.environment
+
+    def start(self) -> None:
+        """Start the server, and wait for its health."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """End the server, and the database whatever became of it."""
+        try:
+            self._server.stop()
+        finally:
+            self._postgres.close()
+
+
+BACKENDS: dict[str, Callable[[Path], Backend]] = {"laptop": LaptopBackend, "postgres": PostgresBackend}
 """Every scenario runs on each of these."""
 
 

@@ -37,17 +37,27 @@ def open_connection(address: SplitResult, timeout: float) -> http.client.HTTPCon
     return kind(address.hostname or "", address.port, timeout=timeout)
 
 
+def authorization(key: str | None) -> dict[str, str]:
+    """Make the headers that show an API key; none where there is no key."""
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 class Api:
     """Posts to the API.
 
+    Attributes:
+        authorization: The headers that show the API key.
+
     Args:
         url: The API's address, such as `http://127.0.0.1:4200/api`.
+        key: The API key to show it, where there is one.
         timeout: Seconds that connecting, or any read, may take.
         wake: Called, in the request's thread, once there is a reply to collect.
     """
 
-    def __init__(self, url: str, timeout: float, wake: Callable[[], None]) -> None:
+    def __init__(self, url: str, key: str | None, timeout: float, wake: Callable[[], None]) -> None:
         self._address = urlsplit(url.rstrip("/"))
+        self.authorization = authorization(key)
         self._timeout = timeout
         self._wake = wake
         self._connection: http.client.HTTPConnection | None = None
@@ -94,7 +104,7 @@ class Api:
             self.close()
         if self._connection is None:
             self._connection = open_connection(self._address, self._timeout)
-        self._connection.request("POST", path, body, headers)
+        self._connection.request("POST", path, body, self.authorization | headers)
         response = self._connection.getresponse()
         reply = Reply(response.status, response.read(_MAX_ANSWER_BYTES))
         if response.will_close:

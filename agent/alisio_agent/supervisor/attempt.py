@@ -153,7 +153,7 @@ class Attempt:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._hold_folder()
-            self._child = start_child(self._job, self._folder, self._context.warm)
+            self._child = start_child(self._job, self._folder, self._context.api.authorization, warm=self._context.warm)
         except OSError as error:
             message = f"the flow's process could not be started on this host: {error.strerror}"
             self._close(state("CRASHED", message), now)

@@ -13,7 +13,9 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TextIO
 
@@ -101,12 +103,13 @@ def _signal_name(number: int) -> str:
         return "?"
 
 
-def start_child(job: dict[str, Any], folder: Path, warm: bool) -> Child:
+def start_child(job: dict[str, Any], folder: Path, authorization: dict[str, str], *, warm: bool) -> Child:
     """Fork a child for a job. No other thread may be alive in this process.
 
     Args:
         job: What to run.
         folder: The run's own folder.
+        authorization: The headers with which the API hands out the code.
         warm: Whether the engine is imported in this process, so that the child can call it.
 
     Raises:
@@ -122,7 +125,8 @@ def start_child(job: dict[str, Any], folder: Path, warm: bool) -> Child:
         raise
     (report_r, report_w), (control_r, control_w), (stdout_r, stdout_w), (stderr_r, stderr_w) = pipes
     if pid == 0:
-        _run(job, folder, warm, parent, (report_w, control_r, stdout_w, stderr_w))
+        task = partial(_execute, job, folder, authorization, warm)
+        _run(task, parent, (report_w, control_r, stdout_w, stderr_w))
     _lead_group(pid)
     guard = start_guard(pid, control_r)
     for fd in (report_w, control_r, stdout_w, stderr_w):
@@ -138,12 +142,12 @@ def _lead_group(pid: int) -> None:
         return  # it has ended, or executed already, and did it itself
 
 
-def _run(job: dict[str, Any], folder: Path, warm: bool, parent: int, fds: tuple[int, int, int, int]) -> NoReturn:
+def _run(task: Callable[[int, int], int], parent: int, fds: tuple[int, int, int, int]) -> NoReturn:
     """Be the child. This frame is never left, so what it inherited is never closed under others' feet."""
     code = 1
     try:
         report_fd, control_fd = _settle(parent, fds)
-        code = _execute(job, folder, warm, report_fd, control_fd)
+        code = task(report_fd, control_fd)
     except SystemExit as exit_:
         code = _exit_code(exit_)
     except BaseException:
@@ -184,12 +188,14 @@ def _die_with_parent(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _execute(job: dict[str, Any], folder: Path, warm: bool, report_fd: int, control_fd: int) -> int:
+def _execute(
+    job: dict[str, Any], folder: Path, authorization: dict[str, str], warm: bool, report_fd: int, control_fd: int
+) -> int:
     # Imported here and not above: the supervisor itself never needs the archive modules.
     from alisio_agent.supervisor.bundles import BundleError, prepare_code
 
     try:
-        code = prepare_code(job, folder)
+        code = prepare_code(job, folder, authorization)
     except BundleError as error:
         _tell(report_fd, str(error))
         return 1

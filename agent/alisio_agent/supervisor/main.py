@@ -20,8 +20,9 @@ def supervise(job: dict[str, Any], *, warm: bool, timing: Timing | None = None) 
     """Execute a job to its end. The process is the supervisor's alone from here on.
 
     Args:
-        job: The job as JSON has it, with `api_url`, `home` and `agent_name`; `job_variables.grace_seconds` is
-            what a cancelled flow gets to end, and `child_module` the module whose `main` runs it.
+        job: The job as JSON has it, with `api_url`, `api_key`, `home` and `agent_name`;
+            `job_variables.grace_seconds` is what a cancelled flow gets to end, and `child_module` the module whose
+            `main` runs it.
         warm: Whether the engine is imported in this process, so that a child can call it.
         timing: How long to wait for what.
 
@@ -33,7 +34,10 @@ def supervise(job: dict[str, Any], *, warm: bool, timing: Timing | None = None) 
     if isinstance(grace, int | float) and grace >= 0:
         chosen = chosen._replace(grace=float(grace))
     loop = Loop()
-    context = Context(Api(job["api_url"], chosen.request, loop.wake), loop, chosen, warm)
+    # From here on no job holds the key: what a job holds is handed to the flow's own process.
+    key = job.get("api_key")
+    job = {name: value for name, value in job.items() if name != "api_key"}
+    context = Context(Api(job["api_url"], key, chosen.request, loop.wake), loop, chosen, warm)
     retry = None
     while True:
         attempt = Attempt(job, context, retry)

@@ -127,7 +127,7 @@ class Outbox:
 
     def add_state(self, record: Record) -> None:
         """Take in a state of the run. A final one waits for `close`."""
-        if record.get("type") in TERMINAL:
+        if str(record.get("type")) in TERMINAL:
             self.terminal = record
         else:
             self._append(("states", encode(record)))

@@ -16,6 +16,21 @@ from sqlalchemy.engine import URL
 from alisio_server.errors import InvalidInputError
 
 _WRITE = "alisio_write"
+POOL_SIZE = 5
+"""How many connections to PostgreSQL a process keeps where nothing else is said."""
+
+# A server that cannot be reached is noticed within half a minute, connecting or in the midst of things. One that
+# holds a lock and is stopped, or waits for such a lock, gives up: others must not wait for it.
+# https://www.postgresql.org/docs/current/libpq-connect.html and runtime-config-client.html
+_POSTGRES_CONNECTION = {
+    "connect_timeout": "10",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+    "application_name": "alisio",
+    "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=20s",
+}
 _COMPACT = JSONEncoder(separators=(",", ":"))
 _SYNC_DRIVERS = {
     "sqlite": "sqlite+pysqlite",
@@ -55,20 +70,33 @@ def normalise_url(url: str) -> URL:
     return parsed.set(drivername=_SYNC_DRIVERS[kind])
 
 
+def is_postgresql(url: str) -> bool:
+    """Tell which of the two kinds of database an address names.
+
+    Raises:
+        InvalidInputError: It cannot be read, or names neither.
+    """
+    return normalise_url(url).drivername.startswith("postgresql")
+
+
 class Database:
     """An engine, and the two ways to use it: reading, and writing.
+
+    Args:
+        url: As `normalise_url` reads it.
+        pool_size: How many connections to PostgreSQL are kept and used at once.
 
     Attributes:
         engine: The SQLAlchemy engine; made lazily connected, so nothing is opened at import.
         is_sqlite: Which of the two dialects it speaks.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pool_size: int = POOL_SIZE) -> None:
         self.url = normalise_url(url)
         self.is_sqlite = self.url.drivername.startswith("sqlite")
         if self.is_sqlite and self.url.database is not None:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
+        options = {} if self.is_sqlite else _postgres_options(self.url, pool_size)
         try:
             self.engine: Engine = create_engine(self.url, json_serializer=_COMPACT.encode, **options)
         except ModuleNotFoundError as error:
@@ -108,6 +136,12 @@ class Database:
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _postgres_options(url: URL, pool_size: int) -> dict[str, Any]:
+    # What the address says itself, holds.
+    connection = {name: value for name, value in _POSTGRES_CONNECTION.items() if name not in url.query}
+    return {"pool_pre_ping": True, "pool_size": pool_size, "max_overflow": 0, "connect_args": connection}
 
 
 def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:

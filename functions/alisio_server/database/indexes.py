@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import Column, Index, text
 
-from alisio_server.database.tables import concurrency_slot, flow_run, log, metadata, task_run
+from alisio_server.database.tables import api_key, audit_log, concurrency_slot, flow_run, log, metadata, task_run
 
 __all__ = ["metadata"]
 
 
-def _partial_index(name: str, condition: str, *columns: Column[Any]) -> None:
-    Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
+def _partial_index(name: str, condition: str, *columns: Column[Any], unique: bool = False) -> None:
+    Index(name, *columns, unique=unique, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
 Index("ix_flow_run_created", flow_run.c.created, flow_run.c.id)
@@ -37,7 +37,17 @@ _partial_index(
 _partial_index("ix_flow_run_wake_at", "wake_at IS NOT NULL", flow_run.c.wake_at)
 _partial_index("ix_flow_run_lease_until", "lease_until IS NOT NULL", flow_run.c.lease_until)
 _partial_index("ix_flow_run_root", "root_flow_run_id != id", flow_run.c.root_flow_run_id)
+_partial_index("ix_flow_run_ended", "ended IS NOT NULL", flow_run.c.ended)
+_partial_index(
+    "ix_flow_run_overlap",
+    "overlap IS NOT NULL AND ended IS NULL",
+    flow_run.c.deployment_id,
+    flow_run.c.schedule_slug,
+    flow_run.c.occurrence,
+)
 _partial_index("ix_flow_run_claim", "claim_id IS NOT NULL", flow_run.c.claim_id)
 Index("ix_task_run_flow_run", task_run.c.flow_run_id, task_run.c.id)
 Index("ix_log_flow_run", log.c.flow_run_id, log.c.id)
+Index("ix_audit_log_timestamp", audit_log.c.timestamp, audit_log.c.id)
+_partial_index("ix_api_key_name", "revoked IS NULL", api_key.c.name, unique=True)
 Index("ix_concurrency_slot_flow_run", concurrency_slot.c.flow_run_id)

@@ -112,6 +112,7 @@ def _locked(database: Database) -> Iterator[Connection]:
         pass
     with database.write() as connection:
         if not database.is_sqlite:
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("LOCK TABLE alembic_version IN EXCLUSIVE MODE"))
         yield connection
 

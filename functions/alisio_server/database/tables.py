@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     Uuid,
 )
 
-from alisio_server.database.types import Instant, Json
+from alisio_server.database.types import Instant, Tags
 
 metadata = MetaData(
     naming_convention={
@@ -56,7 +57,7 @@ work_pool = Table(
     Column("description", Text),
     Column("paused", Boolean, nullable=False, default=False),
     Column("concurrency_limit", Integer),
-    Column("job_variables", Json(), nullable=False, default=dict),
+    Column("job_variables", JSON(), nullable=False, default=dict),
     _when("created"),
 )
 
@@ -74,13 +75,16 @@ work_queue = Table(
     UniqueConstraint("work_pool_id", "name"),
 )
 
+# Work queues that were deleted, until what the bell keeps for them is deleted too.
+deleted_work_queue = Table("deleted_work_queue", metadata, _id(), _when("deleted"))
+
 agent = Table(
     "agent",
     metadata,
     _id(),
     Column("name", String(200), nullable=False),
     Column("work_pool_id", ForeignKey("work_pool.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("queues", Json()),
+    Column("queues", JSON()),
     Column("run_limit", Integer),
     Column("host", String(300), nullable=False),
     Column("pid", Integer, nullable=False),
@@ -96,6 +100,8 @@ bundle = Table(
     Column("sha256", String(64), primary_key=True),
     Column("size", Integer, nullable=False),
     _when("created"),
+    # Since when no deployment has it.
+    _when("unused_since", nullable=True),
 )
 
 deployment = Table(
@@ -107,16 +113,16 @@ deployment = Table(
     Column("entrypoint", String(500), nullable=False),
     Column("version", String(200)),
     Column("description", Text),
-    Column("tags", Json(), nullable=False, default=list),
-    Column("parameters", Json(), nullable=False, default=dict),
-    Column("parameter_schema", Json(), nullable=False, default=dict),
+    Column("tags", Tags(), nullable=False, default=list),
+    Column("parameters", JSON(), nullable=False, default=dict),
+    Column("parameter_schema", JSON(), nullable=False, default=dict),
     Column("enforce_parameter_schema", Boolean, nullable=False, default=True),
     Column("work_queue_id", ForeignKey("work_queue.id", ondelete="SET NULL"), index=True),
-    Column("job_variables", Json(), nullable=False, default=dict),
+    Column("job_variables", JSON(), nullable=False, default=dict),
     Column("bundle", ForeignKey("bundle.sha256")),
     Column("path", String(1000)),
     Column("retries", Integer, nullable=False, default=0),
-    Column("retry_delays", Json(), nullable=False, default=list),
+    Column("retry_delays", JSON(), nullable=False, default=list),
     Column("paused", Boolean, nullable=False, default=False),
     _when("created"),
     _when("updated"),
@@ -136,8 +142,9 @@ schedule = Table(
     _when("at", nullable=True),
     Column("timezone", String(100), nullable=False, default="UTC"),
     Column("active", Boolean, nullable=False, default=True),
-    Column("parameters", Json(), nullable=False, default=dict),
+    Column("parameters", JSON(), nullable=False, default=dict),
     Column("catch_up", String(20), nullable=False),
+    Column("overlap", String(20), nullable=False),
     _when("materialised_until"),
     UniqueConstraint("deployment_id", "slug"),
 )
@@ -154,13 +161,15 @@ flow_run = Table(
     # Where it comes from. A run of a schedule is identified by what it stands for.
     Column("schedule_slug", String(100)),
     _when("occurrence", nullable=True),
+    # What happens while another run of its schedule has not ended; NULL: nothing, they may overlap.
+    Column("overlap", String(20)),
     Column("idempotency_key", String(200)),
     Column("created_by", String(20), nullable=False),
     Column("parent_flow_run_id", ForeignKey("flow_run.id", ondelete="CASCADE")),
     Column("root_flow_run_id", Uuid(), nullable=False),
-    Column("parameters", Json(), nullable=False, default=dict),
-    Column("job_variables", Json(), nullable=False, default=dict),
-    Column("tags", Json(), nullable=False, default=list),
+    Column("parameters", JSON(), nullable=False, default=dict),
+    Column("job_variables", JSON(), nullable=False, default=dict),
+    Column("tags", Tags(), nullable=False, default=list),
     # Where it stands.
     Column("state_type", String(20), nullable=False),
     Column("state_name", String(100), nullable=False),
@@ -188,7 +197,7 @@ flow_run = Table(
     Column("wake_interval", Float, nullable=False, default=60.0),
     # The policy of retries, and how many of them are used.
     Column("retries", Integer, nullable=False, default=0),
-    Column("retry_delays", Json(), nullable=False, default=list),
+    Column("retry_delays", JSON(), nullable=False, default=list),
     Column("retries_used", Integer, nullable=False, default=0),
     _when("created"),
     _when("updated"),
@@ -217,12 +226,12 @@ task_run = Table(
     Column("task_key", String(500), nullable=False),
     Column("name", String(500), nullable=False),
     Column("index", Integer, nullable=False),
-    Column("tags", Json(), nullable=False, default=list),
-    Column("inputs", Json(), nullable=False, default=dict),
+    Column("tags", Tags(), nullable=False, default=list),
+    Column("inputs", JSON(), nullable=False, default=dict),
     Column("state_type", String(20), nullable=False),
     Column("state_name", String(100), nullable=False),
     # The whole history, oldest first: [[type, name, message, microseconds since 1970], ...].
-    Column("history", Json(), nullable=False),
+    Column("history", JSON(), nullable=False),
 )
 
 log = Table(
@@ -256,10 +265,44 @@ concurrency_slot = Table(
     Column("attempt", Integer, primary_key=True),
 )
 
+api_key = Table(
+    "api_key",
+    metadata,
+    _id(),
+    Column("name", String(200), nullable=False),
+    Column("role", String(20), nullable=False),
+    # SHA-256 of the secret in hexadecimal; the secret itself is nowhere.
+    Column("secret_hash", String(64), nullable=False),
+    _when("created"),
+    Column("created_by", String(200), nullable=False),
+    _when("expires", nullable=True),
+    _when("last_used", nullable=True),
+    _when("revoked", nullable=True),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    _when("timestamp"),
+    Column("actor", String(200), nullable=False),
+    Column("api_key_id", Uuid()),
+    Column("role", String(20), nullable=False),
+    Column("action", String(100), nullable=False),
+    Column("target", String(1000), nullable=False),
+    # Names of the body's fields; values may be secrets.
+    Column("fields", JSON(), nullable=False),
+    Column("refused", Boolean, nullable=False),
+    Column("source", String(100)),
+)
+
 clockwork = Table(
     "clockwork",
     metadata,
     # One row, id 1.
     Column("id", Integer, primary_key=True),
     _when("last_tick"),
+    # Up to which end of a run its logs and its task runs are purged.
+    _when("logs_purged_until", nullable=True),
+    _when("task_runs_purged_until", nullable=True),
 )

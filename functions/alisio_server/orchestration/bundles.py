@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from alisio.contract.deployments import BundleAnnounce, BundleAnswer
 from alisio_server.database.tables import bundle
@@ -20,8 +20,10 @@ def bundle_key(sha256: str) -> str:
 def announce_bundle(services: Services, announced: BundleAnnounce) -> BundleAnswer:
     """Say whether a bundle is here already, and if not, how to send it."""
     key = bundle_key(announced.sha256)
-    with services.database.read() as connection:
-        size = connection.execute(select(bundle.c.size).where(bundle.c.sha256 == announced.sha256)).scalar_one_or_none()
+    with services.transaction() as tx:
+        # It is about to be deployed: its time as an unused one begins anew.
+        fresh = update(bundle).where(bundle.c.sha256 == announced.sha256).values(unused_since=None)
+        size = tx.connection.execute(fresh.returning(bundle.c.size)).scalar_one_or_none()
     if size is not None and services.objects.exists(key):
         return BundleAnswer(sha256=announced.sha256, size=size)
     upload = services.objects.upload_for(key, announced.size)

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Row, Select, bindparam, delete, insert, or_, select, update
 
 from alisio.contract.states import StateType
 from alisio.contract.work_pools import ClaimAnswer, ClaimRequest
@@ -17,6 +17,7 @@ from alisio_server.errors import ConflictError, NotFoundError
 from alisio_server.orchestration.jobs import jobs_of
 from alisio_server.orchestration.leases import EARLY_CLAIM, LEASE, START_TIMEOUT_SECONDS
 from alisio_server.orchestration.limits import pool_key, queue_key, slots_in_use, take_slots
+from alisio_server.orchestration.overlaps import free_to_start, hold_back, is_blocked
 from alisio_server.orchestration.proposals import Accept, AgentClaims
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.orchestration.stored_runs import UNLOCKED_RUNS, changes_of, history_of, view_of
@@ -35,6 +36,7 @@ _DUE: Select[Any] = (
         flow_run.c.lease_until.is_(None),
         flow_run.c.deployment_id.is_not(None),
         flow_run.c.due <= bindparam("until"),
+        or_(flow_run.c.overlap.is_(None), ~is_blocked(bindparam("until"))),
         flow_run.c.id.not_in(bindparam("taken", expanding=True)),
     )
     .order_by(flow_run.c.due, flow_run.c.id)
@@ -100,6 +102,7 @@ def _is_new(tx: Transaction, pool: Row[Any], request: ClaimRequest, now: datetim
 def _take(tx: Transaction, pool: Row[Any], request: ClaimRequest, now: datetime) -> list[Taken]:
     """Choose and lock the runs: by the priority of their queue, then due time, as far as the limits go."""
     queues = _serving(tx, pool, request)
+    hold_back(tx, [queue.id for queue in queues])
     room, room_of = _room(tx, pool, queues, request.slots)
     taken: list[Taken] = []
     for _, group in groupby(queues, key=lambda queue: queue.priority):
@@ -153,7 +156,8 @@ def _due_runs(tx: Transaction, queue_ids: set[UUID], taken: list[Taken], limit: 
         "room": limit,
     }
     rows = tx.connection.execute(_DUE, values).all()
-    verdicts = [(row, propose(view_of(row), AgentClaims(), now)) for row in rows]
+    free = free_to_start(tx, rows, now + EARLY_CLAIM)
+    verdicts = [(row, propose(view_of(row), AgentClaims(blocked=row.id not in free), now)) for row in rows]
     return [(row, verdict) for row, verdict in verdicts if isinstance(verdict, Accept)]
 
 

@@ -1,22 +1,21 @@
-"""What people do with flow runs: ask for one of a deployment, cancel, retry and delete them."""
+"""What people do with flow runs: ask for one of a deployment, cancel and retry them."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, insert, select
 
 from alisio.contract.names import new_name
 from alisio.contract.runs import FlowRunCreate
-from alisio.contract.states import StateType
 from alisio_server.database.tables import deployment, flow_run, flow_run_state
 from alisio_server.errors import ConflictError, NotFoundError
 from alisio_server.orchestration.new_runs import first_state, scheduled_run
 from alisio_server.orchestration.parameters import check_parameters
 from alisio_server.orchestration.proposals import PersonCancels, PersonRetries
 from alisio_server.orchestration.statements import insert_into
-from alisio_server.orchestration.stored_runs import load_run, move, view_of
+from alisio_server.orchestration.stored_runs import load_run, move
 from alisio_server.services import Transaction
 
 
@@ -122,29 +121,3 @@ def retry_run(tx: Transaction, run_id: UUID) -> None:
         ConflictError: It has not ended, or nothing can execute it again.
     """
     move(tx, load_run(tx, run_id), PersonRetries(), tx.now())
-
-
-def delete_run(tx: Transaction, run_id: UUID) -> None:
-    """Remove a run with its subflow runs, task runs and logs.
-
-    A run that a schedule made and that has not started stays, as CANCELLED: it stands for its time, so that
-    no other run is made for it.
-
-    Args:
-        tx: The transaction.
-        run_id: The run.
-
-    Raises:
-        NotFoundError: There is no such run.
-        ConflictError: `run_active`: it is claimed or running.
-    """
-    row = load_run(tx, run_id)
-    view = view_of(row)
-    waits = view.state is StateType.SCHEDULED and not view.leased
-    if not view.state.is_terminal and (not waits or view.is_subflow):
-        raise ConflictError(f"flow run {run_id} is {view.name}: cancel it first", code="run_active")
-    now = tx.now()
-    if row.occurrence is not None and (waits or row.occurrence > now):
-        move(tx, row, PersonCancels("Deleted by request."), now)
-        return
-    tx.connection.execute(delete(flow_run).where(flow_run.c.id == run_id))

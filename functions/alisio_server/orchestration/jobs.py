@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Row, Select, bindparam, func, select
 
 from alisio.contract.states import StateType
 from alisio.contract.work_pools import BundleRef, Job
@@ -23,6 +23,7 @@ _JOBS: Select[Any] = (
         flow_run.c.job_variables,
         flow_run.c.tags,
         flow_run.c.due,
+        func.coalesce(flow_run.c.occurrence, flow_run.c.due).label("scheduled_start_time"),
         flow.c.name.label("flow_name"),
         deployment.c.id.label("deployment_id"),
         deployment.c.name.label("deployment_name"),
@@ -80,6 +81,7 @@ def _job(row: Row[Any], bundle_url: Callable[[str], str]) -> Job:
         job_variables={**row.pool_variables, **row.deployment_variables, **row.job_variables},
         tags=row.tags,
         due=row.due,
+        scheduled_start_time=row.scheduled_start_time,
         lease_seconds=LEASE_SECONDS,
         start_timeout_seconds=START_TIMEOUT_SECONDS[row.pool_type],
     )

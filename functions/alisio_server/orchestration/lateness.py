@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from sqlalchemy import or_
+
 from alisio.contract.states import StateName, StateType
 from alisio_server.database.tables import flow_run
 from alisio_server.orchestration.leases import LATE_AFTER
+from alisio_server.orchestration.overlaps import is_blocked
 from alisio_server.orchestration.proposals import Overdue, Reject
 from alisio_server.orchestration.stored_runs import lock_runs, store, view_of
 from alisio_server.orchestration.transitions import propose
@@ -31,6 +34,7 @@ def mark_late(tx: Transaction) -> int:
         flow_run.c.work_queue_id.is_not(None),
         flow_run.c.deployment_id.is_not(None),
         flow_run.c.due <= now - LATE_AFTER,
+        or_(flow_run.c.state_name != StateName.AWAITING_CONCURRENCY_SLOT, ~is_blocked(now)),
         order_by=(flow_run.c.due, flow_run.c.id),
         limit=_BATCH,
     )

@@ -85,6 +85,35 @@ def free_slots(tx: Transaction, row: Row[Any], now: datetime) -> None:
         wake_waiting(tx, work_queue.c.id == row.work_queue_id, now)
 
 
+def wake_next_of_schedule(tx: Transaction, row: Row[Any], now: datetime) -> None:
+    """Have the queue woken for the run that waited for another one of its schedule.
+
+    Args:
+        tx: The transaction; it sends the wake-up after its commit.
+        row: The run that is not executed any more, as `stored_runs` reads it.
+        now: The database's time.
+    """
+    if row.overlap is None:
+        return
+    waiting = (
+        select(flow_run.c.id)
+        .where(
+            flow_run.c.deployment_id == row.deployment_id,
+            flow_run.c.schedule_slug == row.schedule_slug,
+            flow_run.c.overlap.is_not(None),
+            flow_run.c.ended.is_(None),
+            flow_run.c.state_type == StateType.SCHEDULED,
+            flow_run.c.id != row.id,
+            flow_run.c.due <= now + EARLY_CLAIM,
+        )
+        .order_by(flow_run.c.occurrence)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    wake = update(flow_run).where(flow_run.c.id.in_(waiting)).values(wake_at=now).returning(flow_run.c.id)
+    tx.woken.update(tx.connection.execute(wake).scalars())
+
+
 def wake_waiting(tx: Transaction, queues: ColumnElement[bool], now: datetime) -> None:
     """Have the queues of runs that wait to be claimed woken, for up to 100 runs that are due.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from alisio.contract.overlap import Overlap
 from alisio.contract.states import StateType
 
 
@@ -26,6 +27,7 @@ class RunView:
         provisional: It was given up because its lease ended; its executor may come back.
         by_hand: A script executes it; the server never starts it.
         claimable: It has a deployment and a work queue, so an agent could execute it.
+        overlap: What is to become of it while another run of its schedule has not ended; None: nothing.
     """
 
     state: StateType
@@ -41,6 +43,7 @@ class RunView:
     retries_used: int = 0
     retry_delays: tuple[float, ...] = ()
     unstarted_claims: int = 0
+    overlap: Overlap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,9 @@ class ExecutorSays:
 
 @dataclass(frozen=True, slots=True)
 class AgentClaims:
-    """An agent takes the run."""
+    """An agent takes the run; `blocked`: another run of its schedule goes before it."""
+
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,14 @@ class Overdue:
     """The clockwork asks whether the run is late."""
 
 
-Proposal = ExecutorSays | AgentClaims | StartFailed | PersonCancels | PersonRetries | LeaseEnded | Overdue
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """The run is due, and another run of its schedule goes before it; `older_begun`: an earlier one has begun."""
+
+    older_begun: bool
+
+
+Proposal = ExecutorSays | AgentClaims | StartFailed | PersonCancels | PersonRetries | LeaseEnded | Overdue | Blocked
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, insert, select, update
 
+from alisio.contract.overlap import Overlap
 from alisio.contract.states import StateType
 from alisio_server.database.tables import flow_run, flow_run_state, work_pool, work_queue
 from alisio_server.errors import ConflictError, NotFoundError
 from alisio_server.orchestration.children import end_children
 from alisio_server.orchestration.leases import HORIZON, LEASE
-from alisio_server.orchestration.limits import free_slots, move_slots, take_slots
+from alisio_server.orchestration.limits import free_slots, move_slots, take_slots, wake_next_of_schedule
 from alisio_server.orchestration.proposals import Accept, Delay, NewState, Proposal, Reject, RunView
 from alisio_server.orchestration.transitions import propose
 from alisio_server.services import Transaction
@@ -27,7 +28,9 @@ _RUNS: Select[Any] = (
         flow_run.c.root_flow_run_id,
         flow_run.c.deployment_id,
         flow_run.c.work_queue_id,
+        flow_run.c.schedule_slug,
         flow_run.c.occurrence,
+        flow_run.c.overlap,
         flow_run.c.created_by,
         flow_run.c.state_type,
         flow_run.c.state_name,
@@ -111,6 +114,7 @@ def view_of(row: Row[Any]) -> RunView:
         retries_used=row.retries_used,
         retry_delays=tuple(row.retry_delays),
         unstarted_claims=row.unstarted_claims,
+        overlap=None if row.overlap is None else Overlap(row.overlap),
     )
 
 
@@ -267,9 +271,11 @@ def settle(tx: Transaction, row: Row[Any], verdict: Accept | Delay, now: datetim
         end_children(tx, row.id, StateType.FAILED, now)
     elif isinstance(verdict, Delay):
         free_slots(tx, row, now)
+        wake_next_of_schedule(tx, row, now)
         end_children(tx, row.id, StateType.CRASHED, now)
     elif verdict.state.type.is_terminal:
         free_slots(tx, row, now)
+        wake_next_of_schedule(tx, row, now)
         end_children(tx, row.id, verdict.state.type, now)
     elif verdict.state.type is StateType.RUNNING and row.provisional and row.work_queue_id is not None:
         take_slots(tx, [(row.id, row.attempt, row.work_pool_id, row.work_queue_id)])

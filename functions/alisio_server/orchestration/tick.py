@@ -14,9 +14,12 @@ from alisio_server.orchestration.agents import forget_agents
 from alisio_server.orchestration.claims import forget_claims
 from alisio_server.orchestration.lateness import mark_late
 from alisio_server.orchestration.leases import TICK_SECONDS
+from alisio_server.orchestration.overlaps import hold_back
 from alisio_server.orchestration.reaping import end_leases, guard_leases
+from alisio_server.orchestration.retention import purge
 from alisio_server.orchestration.scheduling.materialise import materialise_lagging
 from alisio_server.orchestration.statements import insert_into
+from alisio_server.orchestration.wake_up_sources import forget_deleted_queues
 from alisio_server.orchestration.waking import send_due_wake_ups
 from alisio_server.services import Services, Transaction
 
@@ -34,8 +37,9 @@ class TickSummary:
         woken: Wake-ups sent.
         extended: Leases moved on because of an outage of ours.
         ended: Leases ended.
+        held_back: Runs of schedules that were skipped, or wait for another of theirs.
         late: Runs marked Late.
-        purged: Old claims and agents removed.
+        purged: Rows removed that are kept no longer.
         failed: The parts that failed, and why; the others were done. Whoever ticks says so, once and not each time.
     """
 
@@ -43,13 +47,14 @@ class TickSummary:
     woken: int = 0
     extended: int = 0
     ended: int = 0
+    held_back: int = 0
     late: int = 0
     purged: int = 0
     failed: dict[str, Exception] = field(default_factory=dict)
 
 
 def tick(services: Services, interval_seconds: float = TICK_SECONDS) -> TickSummary:
-    """Materialise schedules, end leases, mark late runs, send wake-ups, purge; each in its own transactions.
+    """Materialise schedules, end leases, hold back, mark late runs, send wake-ups, purge; each in own transactions.
 
     Args:
         services: The database and the ports.
@@ -61,8 +66,10 @@ def tick(services: Services, interval_seconds: float = TICK_SECONDS) -> TickSumm
     summary = TickSummary()
     _attempt(summary, "leases", lambda: _leases(services, interval_seconds, summary))
     _attempt(summary, "schedules", lambda: _schedules(services, summary))
+    _attempt(summary, "overlaps", lambda: _overlaps(services, summary))
     _attempt(summary, "lateness", lambda: _lateness(services, summary))
     _attempt(summary, "wake-ups", lambda: _wake_ups(services, summary))
+    _attempt(summary, "deleted work queues", lambda: forget_deleted_queues(services))
     _attempt(summary, "purge", lambda: _purge(services, summary))
     return summary
 
@@ -107,6 +114,15 @@ def _schedules(services: Services, summary: TickSummary) -> None:
             return
 
 
+def _overlaps(services: Services, summary: TickSummary) -> None:
+    while True:
+        with services.transaction() as tx:
+            held_back = hold_back(tx)
+        summary.held_back += held_back
+        if held_back == 0:
+            return
+
+
 def _lateness(services: Services, summary: TickSummary) -> None:
     while True:
         with services.transaction() as tx:
@@ -125,3 +141,4 @@ def _purge(services: Services, summary: TickSummary) -> None:
     with services.transaction() as tx:
         now = tx.now()
         summary.purged = forget_claims(tx, now - _KEEP_CLAIMS) + forget_agents(tx, now - _KEEP_AGENTS)
+    summary.purged += purge(services)

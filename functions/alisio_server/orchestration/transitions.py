@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from alisio.contract.overlap import Overlap
 from alisio.contract.retries import delay_before
 from alisio.contract.states import StateName, StateType
 from alisio_server.orchestration.leases import (
@@ -20,6 +21,7 @@ from alisio_server.orchestration.leases import (
 from alisio_server.orchestration.proposals import (
     Accept,
     AgentClaims,
+    Blocked,
     Delay,
     ExecutorSays,
     LeaseEnded,
@@ -52,7 +54,7 @@ def propose(run: RunView, proposal: Proposal, now: datetime) -> Verdict:
         case ExecutorSays():
             return _executor_says(run, proposal)
         case AgentClaims():
-            return _agent_claims(run, now)
+            return _agent_claims(run, proposal, now)
         case StartFailed():
             return _start_failed(run, proposal)
         case PersonCancels():
@@ -63,6 +65,8 @@ def propose(run: RunView, proposal: Proposal, now: datetime) -> Verdict:
             return _lease_ended(run)
         case Overdue():
             return _overdue(run, now)
+        case Blocked():
+            return _blocked(run, proposal, now)
 
 
 def _accept(run: RunView, type_: StateType, name: str, message: str | None = None) -> Accept:
@@ -136,11 +140,13 @@ def _attempt_ended(run: RunView, state: NewState, *, provisional: bool = False) 
 # --- agents
 
 
-def _agent_claims(run: RunView, now: datetime) -> Verdict:
+def _agent_claims(run: RunView, claim: AgentClaims, now: datetime) -> Verdict:
     if run.state is not StateType.SCHEDULED or run.leased or not run.claimable:
         return Reject("not_claimable", f"the run is {run.name}")
     if run.due > now + EARLY_CLAIM:
         return Reject("not_due", f"the run is due at {run.due.isoformat()}")
+    if claim.blocked and run.overlap is not None:
+        return Reject("blocked", "another run of its schedule goes before it")
     return Accept(NewState(StateType.PENDING, StateName.PENDING), run.attempt + 1, run.retries_used)
 
 
@@ -214,3 +220,26 @@ def _overdue(run: RunView, now: datetime) -> Verdict:
     if not waits or run.name == StateName.LATE or run.due + LATE_AFTER > now:
         return Reject("not_late", f"the run is {run.name}, due at {run.due.isoformat()}")
     return _accept(run, StateType.SCHEDULED, StateName.LATE, "Nobody has claimed it yet.")
+
+
+def _blocked(run: RunView, found: Blocked, now: datetime) -> Verdict:
+    waits = run.state is StateType.SCHEDULED and not run.leased and run.claimable
+    if not waits or run.overlap is None or run.due > now:
+        return Reject("not_waiting", f"the run is {run.name}, due at {run.due.isoformat()}")
+    if run.overlap is Overlap.SKIP and is_first_start(run):
+        if not found.older_begun:
+            return Reject("not_waiting", "the earlier run of its schedule has not begun either")
+        message = "Skipped: an earlier run of its schedule had not ended."
+        return _accept(run, StateType.CANCELLED, StateName.CANCELLED, message)
+    if run.name == StateName.AWAITING_CONCURRENCY_SLOT:
+        return _unchanged(run)
+    message = "It waits for another run of its schedule."
+    return _accept(run, StateType.SCHEDULED, StateName.AWAITING_CONCURRENCY_SLOT, message)
+
+
+def is_first_start(run: RunView) -> bool:
+    """Tell whether a run has only its schedule to thank for being about to start.
+
+    A run that is retried, or has waited already, is neither skipped nor has earlier ones cancelled.
+    """
+    return run.attempt == 0 and run.name in (StateName.SCHEDULED, StateName.LATE)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from alisio_server.database.engine import Database
 from alisio_server.database.tables import flow_run
+from alisio_server.orchestration.leases import HORIZON
 from alisio_server.ports import WakeUp, WakeUps
 
 _MAX_INTERVAL_SECONDS = 900.0
@@ -63,6 +64,18 @@ def send_due_wake_ups(database: Database, bell: WakeUps) -> int:
         rows = connection.execute(wanted).all()
     _send(database, bell, rows)
     return len(rows)
+
+
+def upcoming_wake_ups(database: Database) -> list[WakeUp]:
+    """Read the wake-ups that were sent already for runs that fall due soon.
+
+    A server that kept them until then may be gone; the one that starts in its place keeps them from then on.
+    """
+    with database.read() as connection:
+        now = database.now(connection)
+        wanted = _OUTBOX.where(flow_run.c.due > now, flow_run.c.due <= now + HORIZON)
+        rows = connection.execute(wanted).all()
+    return [WakeUp(row.work_queue_id, row.id, row.due) for row in rows]
 
 
 def _send(database: Database, bell: WakeUps, rows: Sequence[Row[Any]]) -> None:

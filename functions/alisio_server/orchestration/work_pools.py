@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, literal, select, update
 
 from alisio.contract.ids import new_id
 from alisio.contract.work_pools import (
@@ -15,7 +15,8 @@ from alisio.contract.work_pools import (
     WorkQueueCreate,
     WorkQueuePatch,
 )
-from alisio_server.database.tables import flow_run, work_pool, work_queue
+from alisio_server.database.tables import deleted_work_queue, flow_run, work_pool, work_queue
+from alisio_server.database.types import Instant
 from alisio_server.errors import ConflictError, InvalidInputError, NotFoundError
 from alisio_server.orchestration.limits import wake_waiting
 from alisio_server.orchestration.statements import insert_into
@@ -116,6 +117,7 @@ def delete_work_pool(tx: Transaction, name: str) -> None:
     pool = find_pool(tx, name)
     of_pool = select(work_queue.c.id).where(work_queue.c.work_pool_id == pool.id)
     _empty(tx, flow_run.c.work_queue_id.in_(of_pool), f"work pool {name!r}", "work_pool_in_use")
+    _note_deleted(tx, work_queue.c.work_pool_id == pool.id)
     tx.connection.execute(delete(work_pool).where(work_pool.c.id == pool.id))
 
 
@@ -184,7 +186,14 @@ def delete_work_queue(tx: Transaction, pool_name: str, name: str) -> None:
         raise ConflictError(message, code="default_work_queue")
     what = f"queue {name!r} of work pool {pool_name!r}"
     _empty(tx, flow_run.c.work_queue_id == queue.id, what, "work_queue_in_use")
+    _note_deleted(tx, work_queue.c.id == queue.id)
     tx.connection.execute(delete(work_queue).where(work_queue.c.id == queue.id))
+
+
+def _note_deleted(tx: Transaction, queues: ColumnElement[bool]) -> None:
+    """Have the tick remove what the bell keeps for queues: it may be away at this moment."""
+    rows = select(work_queue.c.id, literal(tx.now(), Instant())).where(queues)
+    tx.connection.execute(insert(deleted_work_queue).from_select(["id", "deleted"], rows))
 
 
 def _changes(patch: WorkPoolPatch | WorkQueuePatch, never_null: tuple[str, ...]) -> dict[str, Any]:

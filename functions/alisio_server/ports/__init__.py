@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -36,6 +36,39 @@ class WakeUps(Protocol):
 
         Raises:
             OSError: The bell cannot be reached; the caller leaves `wake_at` as it is, so that it is tried again.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class QueueAddress:
+    """Where agents receive the wake-ups of a work queue.
+
+    Attributes:
+        url: The address of the queue.
+        region: The region of the cloud that it is in.
+    """
+
+    url: str
+    region: str
+
+
+class WakeUpQueues(Protocol):
+    """The queues of a bell that agents listen to directly; a server without them has agents ask it by long polls."""
+
+    def addresses(self, queue_ids: Iterable[UUID]) -> Mapping[UUID, QueueAddress]:
+        """Tell where agents listen for work queues, and make what is missing for that.
+
+        Raises:
+            OSError: The bell cannot be reached.
+        """
+        ...
+
+    def forget(self, queue_ids: Iterable[UUID]) -> None:
+        """Remove what belongs to work queues that were deleted; no error where there is nothing.
+
+        Raises:
+            OSError: The bell cannot be reached; the caller tries again.
         """
         ...
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 
 from alisio.contract.base import Page
 from alisio.contract.work_pools import Agent, AgentBeat, BeatAnswer
+from alisio_server.access.rules import Access
 from alisio_server.database.queries import agents as queries
 from alisio_server.events import storable
 from alisio_server.orchestration import agents
@@ -24,14 +25,14 @@ PoolName = Annotated[
 ]
 
 
-@resource.route("PUT", "/api/agents/<agent_id>", errors=(404, 409))
+@resource.route("PUT", "/api/agents/<agent_id>", access=Access.EXECUTE, errors=(404, 409))
 def beat(agent_id: UUID, told: AgentBeat) -> BeatAnswer:
     """Say that an agent lives, which renews the leases of the runs it holds."""
     with resource.services.transaction() as tx:
         return agents.beat(tx, agent_id, told)
 
 
-@resource.route("GET", "/api/agents")
+@resource.route("GET", "/api/agents", access=Access.READ)
 def list_agents(work_pool_name: PoolName = None, limit: PageLimit = 50, cursor: PageCursor = None) -> Page[Agent]:
     """List agents by name."""
     database = resource.services.database

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alisio.contract.work_pools import Health, Version
+from alisio_server.access.rules import Access
 from alisio_server.database.queries.clockwork import last_tick
 from alisio_server.routes.support import Resource
 from alisio_server.version import version
@@ -10,7 +11,7 @@ from alisio_server.version import version
 resource = Resource("Server")
 
 
-@resource.route("GET", "/api/health")
+@resource.route("GET", "/api/health", access=Access.PUBLIC)
 def get_health() -> Health:
     """Tell whether the server is well."""
     database = resource.services.database
@@ -20,7 +21,7 @@ def get_health() -> Health:
     return Health(status="ok", version=version(), database=kind, last_tick=ticked)
 
 
-@resource.route("GET", "/api/version")
+@resource.route("GET", "/api/version", access=Access.PUBLIC)
 def get_version() -> Version:
     """Tell the server's version."""
     return Version(version=version())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 
 from alisio.cli.errors import CommandError
 from alisio.cli.options import Output, OutputOption, example
+
+if TYPE_CHECKING:
+    from alisio.settings import SettingValue
 
 app = typer.Typer(name="config", help="Look at settings, and keep them in the active profile.", no_args_is_help=True)
 
@@ -48,14 +51,19 @@ def view(output: OutputOption = Output.TABLE) -> None:
     from alisio.settings import read_values
 
     values = list(read_values().values())
-    rows = [(value.setting.name, _without_password(value.value), value.source, value.setting.doc) for value in values]
+    rows = [(value.setting.name, _without_secret(value), value.source, value.setting.doc) for value in values]
     if output is Output.JSON:
         show_json([{"name": name, "value": text, "source": source} for name, text, source, _ in rows])
     else:
         show_table(("name", "value", "source", "meaning"), rows)
 
 
-def _without_password(value: str | None) -> str | None:
+def _without_secret(found: SettingValue) -> str | None:
+    value = found.value
+    if value and found.setting.name == "ALISIO_API_KEY":
+        from alisio.contract.access import mask_key
+
+        return mask_key(value)
     if value is None or "://" not in value:
         return value
     try:

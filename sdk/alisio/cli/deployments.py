@@ -8,16 +8,19 @@ import typer
 
 from alisio.cli.options import (
     DeploymentArgument,
+    DryRunOption,
     JobVariableOption,
     Output,
     OutputOption,
     ParamOption,
     ParamsOption,
     TagOption,
+    YesOption,
     example,
     read_due,
     read_pairs,
     read_parameters,
+    read_time,
 )
 
 app = typer.Typer(name="deployment", help="Look at deployments, run and pause them.", no_args_is_help=True)
@@ -110,6 +113,50 @@ def run(
             typer.echo(f"created flow run {created.name} with id {created.id}")
         if watch:
             raise typer.Exit(watch_run(client, created.id, to_stderr=output is Output.JSON))
+
+
+@app.command(
+    "backfill",
+    epilog=example(
+        "alisio deployment backfill weather/hourly --from 2026-03-01 --to 2026-03-07T12:00",
+        "alisio deployment backfill weather/hourly --from 2026-03-01 --schedule hourly --yes",
+    ),
+)
+def backfill(
+    address: DeploymentArgument,
+    start: Annotated[str, typer.Option("--from", help="The first time, in ISO 8601; local without an offset.")],
+    end: Annotated[str | None, typer.Option("--to", help="The last time; now where it is not given.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="Whose times, where there are several schedules.")] = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Make the runs of times of a schedule that have passed. They are shown before they are made.
+
+    A time that has a run gets no other one. Each run knows its time: `runtime.flow_run.scheduled_start_time`.
+    """
+    from alisio.cli.rendering import local_time, show_model, show_rows
+    from alisio.cli.session import find_deployment, session
+    from alisio.contract.deployments import BackfillRequest
+
+    span = {"start": read_time(start, "--from"), "end": None if end is None else read_time(end, "--to")}
+    with session() as client:
+        found = find_deployment(client, address)
+        plan = client.backfill_deployment(found.id, BackfillRequest(schedule=schedule, **span, dry_run=True))
+        missing = sum(time.flow_run_id is None for time in plan.times)
+        if output is Output.TABLE:
+            rows = [(local_time(item.time), item.flow_run_id or "to be made") for item in plan.times]
+            show_rows(plan.times, ("time", "run"), rows, output)
+        if dry_run or not missing:
+            made = plan
+        else:
+            if not yes:
+                typer.confirm(f"Make {missing} runs of {address}?", abort=True, err=output is Output.JSON)
+            made = client.backfill_deployment(found.id, BackfillRequest(schedule=plan.schedule, **span))
+    if output is Output.JSON:
+        show_model(made, output)
+    else:
+        typer.echo(f"made {made.created} runs of {address}" if missing else "every time has its run already")
 
 
 @app.command("pause", epilog=example("alisio deployment pause weather/hourly"))

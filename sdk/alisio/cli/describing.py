@@ -23,7 +23,8 @@ def schedule_line(schedule: Schedule) -> str:
         rule = f"at {local_time(schedule.at)}"
     due = f"next {local_time(schedule.next_due)}" if schedule.active else "paused"
     given = f", with {json_line(schedule.parameters)}" if schedule.parameters else ""
-    return f"{rule} ({schedule.timezone}), {due}{given} [{schedule.slug}]"
+    overlap = "" if schedule.overlap == "allow" else f", overlap {schedule.overlap}"
+    return f"{rule} ({schedule.timezone}), {due}{given}{overlap} [{schedule.slug}]"
 
 
 def parameter_lines(schema: dict[str, Any]) -> list[str]:

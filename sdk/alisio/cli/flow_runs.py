@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import typer
 
-from alisio.cli.options import FlowRunArgument, Output, OutputOption, StateOption, example, read_states
+from alisio.cli.options import (
+    DryRunOption,
+    FlowRunArgument,
+    Output,
+    OutputOption,
+    StateOption,
+    YesOption,
+    example,
+    read_duration,
+    read_states,
+)
 
 if TYPE_CHECKING:
-    from alisio.contract.runs import FlowRun
+    from alisio.client import Client
+    from alisio.contract.runs import FlowRun, FlowRunFilter
+
+FlowOption = Annotated[str | None, typer.Option(help="Only runs of this flow.")]
+DeploymentOption = Annotated[str | None, typer.Option(metavar="FLOW/DEPLOYMENT", help="Only its runs.")]
 
 app = typer.Typer(name="flow-run", help="Look at flow runs, follow, cancel and retry them.", no_args_is_help=True)
 
@@ -17,23 +33,18 @@ app = typer.Typer(name="flow-run", help="Look at flow runs, follow, cancel and r
 @app.command("ls", epilog=example("alisio flow-run ls --state FAILED --limit 5", "alisio flow-run ls --output json"))
 def list_runs(
     state: StateOption = None,
-    flow: Annotated[str | None, typer.Option(help="Only runs of this flow.")] = None,
-    deployment: Annotated[str | None, typer.Option(metavar="FLOW/DEPLOYMENT", help="Only its runs.")] = None,
+    flow: FlowOption = None,
+    deployment: DeploymentOption = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest first.")] = 20,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """List flow runs, the newest first."""
     from alisio.cli.rendering import coloured, elapsed, local_time, show_rows
-    from alisio.cli.session import find_deployment, read_pages, session
-    from alisio.contract.runs import FlowRunFilter, FlowRunQuery
+    from alisio.cli.session import read_pages, session
+    from alisio.contract.runs import FlowRunQuery
 
-    narrowed: dict[str, Any] = read_states(state)
-    if flow is not None:
-        narrowed["flow_names"] = [flow]
     with session() as client:
-        if deployment is not None:
-            narrowed["deployment_ids"] = [find_deployment(client, deployment).id]
-        which = FlowRunFilter(**narrowed)
+        which = _filter(client, state, flow, deployment)
         runs = read_pages(
             lambda size, cursor: client.filter_flow_runs(FlowRunQuery(filter=which, limit=size, cursor=cursor)), limit
         )
@@ -117,14 +128,74 @@ def retry(flow_run_id: FlowRunArgument, output: OutputOption = Output.TABLE) -> 
         _show_state(client.retry_flow_run(flow_run_id), output)
 
 
-@app.command("delete", epilog=example("alisio flow-run delete 01900000-0000-7000-8000-000000000000"))
-def delete(flow_run_id: FlowRunArgument) -> None:
-    """Delete a flow run with its task runs and logs."""
+@app.command(
+    "delete",
+    epilog=example(
+        "alisio flow-run delete 01900000-0000-7000-8000-000000000000",
+        "alisio flow-run delete --state FAILED --before 30d --deployment weather/hourly --dry-run",
+    ),
+)
+def delete(
+    flow_run_id: Annotated[UUID | None, typer.Argument(metavar="ID", help="The flow run's id.")] = None,
+    state: StateOption = None,
+    flow: FlowOption = None,
+    deployment: DeploymentOption = None,
+    before: Annotated[str | None, typer.Option(help="Only runs created so long ago or longer: 12h, 30d.")] = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Delete a flow run, or all that the options find, with their task runs and logs.
+
+    Runs that are claimed or running are left alone. Those of a schedule that have not started stay, as CANCELLED.
+    """
+    from alisio.cli.errors import CommandError
     from alisio.cli.session import session
 
+    by_filter = bool(state) or any(option is not None for option in (flow, deployment, before))
+    if by_filter == (flow_run_id is not None):
+        raise CommandError("name a flow run, or say which ones with --state, --flow, --deployment or --before")
     with session() as client:
-        client.delete_flow_run(flow_run_id)
-    typer.echo(f"deleted flow run {flow_run_id}")
+        if flow_run_id is not None:
+            client.delete_flow_run(flow_run_id)
+            typer.echo(f"deleted flow run {flow_run_id}")
+            return
+        _delete_by_filter(client, _filter(client, state, flow, deployment, before), dry_run=dry_run, yes=yes)
+
+
+def _filter(
+    client: Client, state: list[str] | None, flow: str | None, deployment: str | None, before: str | None = None
+) -> FlowRunFilter:
+    from alisio.cli.session import find_deployment
+    from alisio.contract.base import utc_now
+    from alisio.contract.runs import FlowRunFilter
+
+    narrowed: dict[str, Any] = read_states(state)
+    if flow is not None:
+        narrowed["flow_names"] = [flow]
+    if deployment is not None:
+        narrowed["deployment_ids"] = [find_deployment(client, deployment).id]
+    if before is not None:
+        narrowed["created_before"] = utc_now() - timedelta(seconds=read_duration(before, "--before"))
+    return FlowRunFilter(**narrowed)
+
+
+def _delete_by_filter(client: Client, which: FlowRunFilter, *, dry_run: bool, yes: bool) -> None:
+    from alisio.contract.runs import FlowRunsDelete
+
+    found = client.delete_flow_runs(FlowRunsDelete(filter=which, dry_run=True)).remaining
+    number = f"{found.count:,}{'+' if found.capped else ''} flow runs"
+    if dry_run or found.count == 0:
+        typer.echo(f"{number} would be deleted" if found.count else "no flow run is there to be deleted")
+        return
+    if not yes:
+        typer.confirm(f"Delete {number} with their task runs and logs?", abort=True)
+    deleted = cancelled = 0
+    remaining = found.count
+    while remaining:
+        answer = client.delete_flow_runs(FlowRunsDelete(filter=which))
+        deleted, cancelled, remaining = deleted + answer.deleted, cancelled + answer.cancelled, answer.remaining.count
+    stay = f"; {cancelled:,} of schedules were cancelled and stay" if cancelled else ""
+    typer.echo(f"deleted {deleted:,} flow runs{stay}")
 
 
 def _show_state(run: FlowRun, output: Output) -> None:

@@ -10,6 +10,8 @@ import typer
 
 from alisio.cli import (
     agents,
+    api_keys,
+    audit,
     config,
     deploy,
     deployments,
@@ -34,7 +36,19 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("deploy", epilog=deploy.EXAMPLE)(deploy.deploy)
-for group in (agents, config, deployments, flow_runs, flows, server, task_runs, work_pools, work_queues):
+for group in (
+    agents,
+    api_keys,
+    audit,
+    config,
+    deployments,
+    flow_runs,
+    flows,
+    server,
+    task_runs,
+    work_pools,
+    work_queues,
+):
     app.add_typer(group.app)
 
 

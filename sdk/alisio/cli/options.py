@@ -36,6 +36,7 @@ StateOption = Annotated[
 ]
 DeploymentArgument = Annotated[str, typer.Argument(metavar="FLOW/DEPLOYMENT", help="The deployment's address.")]
 FlowRunArgument = Annotated[UUID, typer.Argument(metavar="ID", help="The flow run's id.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -103,12 +104,19 @@ def read_due(after: str | None, at: str | None) -> datetime | None:
         raise CommandError("give --in or --at, not both")
     if after is not None:
         return datetime.now(UTC) + timedelta(seconds=read_duration(after, "--in"))
-    if at is None:
-        return None
+    return None if at is None else read_time(at, "--at")
+
+
+def read_time(text: str, option: str) -> datetime:
+    """Read a time in ISO 8601 given to an option; one without an offset is local.
+
+    Raises:
+        CommandError: It cannot be read.
+    """
     try:
-        return datetime.fromisoformat(at).astimezone(UTC)
-    except ValueError:
-        raise CommandError(f"--at {at!r} is not a time; write it like 2026-03-01T09:30 or with +01:00") from None
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise CommandError(f"{option} {text!r} is not a time; write it like 2026-03-01T09:30 or with +01:00") from None
 
 
 def read_duration(text: str, option: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,27 +14,39 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="server", help="Run a server on this machine.", no_args_is_help=True)
 database = typer.Typer(
-    name="database", help="Bring the database to another version, or empty it.", no_args_is_help=True
+    name="database", help="Look at the database, bring it to another version, or empty it.", no_args_is_help=True
 )
 app.add_typer(database)
 
 
-@app.command("start", epilog=example("alisio server start", "alisio server start --port 4201 --background"))
+@app.command("start", epilog=example("alisio server start", "alisio server start --host 0.0.0.0 --create-admin-key"))
 def start(
-    host: Annotated[str | None, typer.Option(help="The address to listen on; a loopback one.")] = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="The port; 0 takes a free one.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the port; needs PostgreSQL.")] = 1,
+    create_admin_key: Annotated[
+        bool, typer.Option("--create-admin-key", help="Make the first API key, and show it this once.")
+    ] = False,
+    tls_certificate: Annotated[Path | None, typer.Option(help="The certificate, in PEM; with it, https.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The certificate's key, in PEM.")] = None,
     background: Annotated[bool, typer.Option("--background", help="Return once it is up.")] = False,
 ) -> None:
     """Start a server, and stay until ctrl+c or SIGTERM unless it is sent to the background."""
+    from alisio.cli.server_access import read_tls
     from alisio.cli.server_process import ServerPlace, run_here, run_in_background
     from alisio.settings import current_settings
 
     settings = current_settings()
-    place = ServerPlace(host or settings.server_api_host, settings.server_api_port if port is None else port)
+    place = ServerPlace(
+        host or settings.server_api_host,
+        settings.server_api_port if port is None else port,
+        workers,
+        read_tls(tls_certificate, tls_key),
+    )
     if not background:
-        run_here(settings, place, typer.echo)
+        run_here(settings, place, typer.echo, create_admin_key=create_admin_key)
         return
-    record, log_file = run_in_background(settings, place)
+    record, log_file = run_in_background(settings, place, create_admin_key=create_admin_key)
     typer.echo(f"the server runs at {record.url} as process {record.pid}; it writes to {log_file}")
 
 
@@ -50,7 +63,7 @@ def status(output: OutputOption = Output.TABLE) -> None:
     url = find_server(settings)
     if url is None:
         raise CommandError(f"no server runs for {settings.home}; start it with `alisio server start`")
-    with Client.over_http(url) as client:
+    with Client.over_http(url, settings.api_key) as client:
         health = client.read_health()
     record = read_record(settings.home)
     facts = {"url": url, **health.model_dump(mode="json")}
@@ -95,6 +108,40 @@ def downgrade(
         typer.confirm("What only the newer version can hold is lost. Go on?", abort=True)
     reached = downgrade_database(settings, revision)
     typer.echo(f"{_name(settings)} is at version {reached or 'base'}")
+
+
+@database.command("stats", epilog=example("alisio server database stats", "alisio server database stats -o json"))
+def stats(output: OutputOption = Output.TABLE) -> None:
+    """Show how large each table is, and how much of it the retention lets go.
+
+    Ticks remove that in small bites. What is kept for how long: `alisio config set ALISIO_RETENTION_LOGS=30d`.
+    """
+    from alisio.cli.rendering import local_time, show_rows
+    from alisio.client.embedded import read_database_stats
+    from alisio.settings import current_settings
+
+    tables = read_database_stats(current_settings())
+    rows = [
+        (
+            item.table,
+            f"{item.rows:,}",
+            "-" if item.bytes is None else f"{item.bytes / 1_000_000:,.1f} MB",
+            local_time(item.oldest),
+            f"{item.removable:,}",
+        )
+        for item in tables
+    ]
+    show_rows(tables, ("table", "rows", "size", "oldest", "to be removed"), rows, output)
+
+
+@database.command("vacuum", epilog=example("alisio server database vacuum"))
+def vacuum() -> None:
+    """Give the space of removed rows back to the disk."""
+    from alisio.client.embedded import vacuum_database
+
+    settings = _settings_of_idle_database("vacuum")
+    vacuum_database(settings)
+    typer.echo(f"{_name(settings)} is vacuumed")
 
 
 @database.command("reset", epilog=example("alisio server database reset --yes"))

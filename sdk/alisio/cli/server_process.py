@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alisio.cli.errors import CommandError
+from alisio.cli.server_access import guard_start
 from alisio.client.discovery import (
     ServerRecord,
     answers,
     is_alive,
-    is_loopback,
     read_record,
     record_path,
     remove_record,
@@ -31,42 +31,54 @@ _LOOK_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class ServerPlace:
-    """Where a server is to listen. Port 0 takes a free one."""
+    """Where a server is to listen, and how.
+
+    Attributes:
+        host: The address.
+        port: The port; 0 takes a free one.
+        workers: How many processes share it.
+        tls: The files of the certificate and of its key; None: it speaks plain HTTP.
+    """
 
     host: str
     port: int
+    workers: int = 1
+    tls: tuple[Path, Path] | None = None
 
 
-def run_here(settings: Settings, place: ServerPlace, say: Callable[[str], None]) -> None:
+def run_here(
+    settings: Settings, place: ServerPlace, say: Callable[[str], None], *, create_admin_key: bool = False
+) -> None:
     """Run a server in this process until it is told to stop.
 
     Args:
         settings: Where its database and files lie.
         place: Where to listen.
         say: Shows a line to the user.
+        create_admin_key: Whether to make the first API key before.
 
     Raises:
-        AlisioError: The place is not a loopback address or is in use, a server runs already, or the database or the
-            disk cannot be used.
+        AlisioError: The place is in use, or beyond this machine with no API key made; a server runs already; or the
+            database or the disk cannot be used.
     """
     from alisio.client.embedded import serve
 
-    _refuse_outside(place.host)
-    refuse_while_running(settings, "stop it with `alisio server stop`")
-    _make_home(settings.home)
+    _prepare(settings, place, create_admin_key)
 
     def on_ready(url: str) -> None:
         write_record(settings, url)
         say(f"Alisio's API is at {url} (stop it with ctrl+c or `alisio server stop`)")
 
     try:
-        serve(settings, host=place.host, port=place.port, on_ready=on_ready)
+        serve(settings, host=place.host, port=place.port, workers=place.workers, tls=place.tls, on_ready=on_ready)
     finally:
         remove_record(settings.home)
 
 
-def run_in_background(settings: Settings, place: ServerPlace) -> tuple[ServerRecord, Path]:
-    """Run a server in a process of its own, and wait until it answers.
+def run_in_background(
+    settings: Settings, place: ServerPlace, *, create_admin_key: bool = False
+) -> tuple[ServerRecord, Path]:
+    """Run a server in a process of its own, and wait until it answers; see `run_here`.
 
     Returns:
         The server's record, and the file that its output goes to.
@@ -74,11 +86,12 @@ def run_in_background(settings: Settings, place: ServerPlace) -> tuple[ServerRec
     Raises:
         AlisioError: It did not start; the text is what it said.
     """
-    _refuse_outside(place.host)
-    refuse_while_running(settings, "stop it with `alisio server stop`")
-    _make_home(settings.home)
+    _prepare(settings, place, create_admin_key)
     log_file = settings.home / "server.log"
     command = [sys.executable, "-m", "alisio.cli", "server", "start", "--host", place.host, "--port", str(place.port)]
+    command += ["--workers", str(place.workers)]
+    if place.tls is not None:
+        command += ["--tls-certificate", str(place.tls[0]), "--tls-key", str(place.tls[1])]
     with log_file.open("wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
@@ -135,12 +148,10 @@ def refuse_while_running(settings: Settings, advice: str) -> None:
         raise CommandError(f"a server runs already at {record.url} as process {record.pid}; {advice}")
 
 
-def _refuse_outside(host: str) -> None:
-    if not is_loopback(host):
-        raise CommandError(
-            f"the server does not listen on {host}: it has no API keys yet, so whoever reaches the port could run "
-            "code on this machine; use 127.0.0.1"
-        )
+def _prepare(settings: Settings, place: ServerPlace, create_admin_key: bool) -> None:
+    refuse_while_running(settings, "stop it with `alisio server stop`")
+    _make_home(settings.home)
+    guard_start(settings, place.host, tls=place.tls is not None, create_admin_key=create_admin_key)
 
 
 def _make_home(home: Path) -> None:

@@ -43,11 +43,11 @@ class Client(RouteMethods):
         self._transport = transport
 
     @classmethod
-    def over_http(cls, api_url: str) -> Client:
-        """Make a client to an address, such as `http://127.0.0.1:4200/api`."""
+    def over_http(cls, api_url: str, api_key: str | None = None) -> Client:
+        """Make a client to an address, such as `http://127.0.0.1:4200/api`, that shows an API key there."""
         from alisio.client.http import HttpTransport
 
-        return cls(HttpTransport(api_url.rstrip("/")))
+        return cls(HttpTransport(api_url.rstrip("/"), api_key))
 
     @property
     def api_url(self) -> str | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,6 +22,7 @@ from alisio.exceptions import ApiUnreachableError, ConflictError, InvalidInputEr
 from alisio.settings import Settings
 
 if TYPE_CHECKING:
+    from alisio.contract.maintenance import TableStats
     from alisio_server.settings import ServerSettings
 
 _PREFIX = "/api"
@@ -66,40 +69,75 @@ class EmbeddedTransport:
         self._backend.close()
 
 
-def server_settings(settings: Settings, *, host: str | None = None, port: int | None = None) -> ServerSettings:
+def server_settings(
+    settings: Settings,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int = 1,
+    tls: tuple[Path, Path] | None = None,
+) -> ServerSettings:
     """Say to the server what the settings say.
 
     Args:
         settings: The settings that hold.
         host: What to listen on, in place of what they say.
         port: Likewise.
+        workers: How many processes are to serve.
+        tls: The files of the certificate and of its key.
     """
-    from alisio_server.settings import ServerSettings
+    from alisio_server.settings import Retention, ServerSettings, TlsFiles
 
     return ServerSettings(
         database_url=settings.api_database_connection_url,
         home=settings.home,
         host=host or settings.server_api_host,
         port=settings.server_api_port if port is None else port,
+        retention=Retention(
+            flow_runs=_kept(settings.retention_flow_runs),
+            task_runs=_kept(settings.retention_task_runs),
+            logs=_kept(settings.retention_logs),
+            audit_log=_kept(settings.retention_audit_log),
+        ),
+        database_pool_size=settings.api_database_pool_size,
+        workers=workers,
+        sqs_prefix=settings.sqs_prefix if settings.wake_ups == "sqs" else None,
+        tls=None if tls is None else TlsFiles(*tls),
     )
 
 
-def serve(settings: Settings, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+def _kept(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def serve(
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    tls: tuple[Path, Path] | None,
+    on_ready: Callable[[str], None],
+) -> None:
     """Run a server until it is told to stop by SIGINT or SIGTERM.
 
     Args:
         settings: Where the database and the files lie.
         host: The address to listen on.
         port: The port to listen on; 0: any free one.
+        workers: How many processes serve on that port.
+        tls: The files of the certificate and of its key; None: it speaks plain HTTP.
         on_ready: Called with the server's address once it listens.
 
     Raises:
-        AlisioError: The port is in use, or the database or the disk cannot be used.
+        AlisioError: The port is in use, the database or the disk cannot be used, or the database is SQLite and there
+            are to be several workers.
     """
     with local_errors(settings):
         from alisio_server import embedded
 
-        embedded.serve(server_settings(settings, host=host, port=port), on_ready=on_ready)
+        served = server_settings(settings, host=host, port=port, workers=workers, tls=tls)
+        embedded.serve(served, on_ready=on_ready)
 
 
 def upgrade_database(settings: Settings) -> str | None:
@@ -128,6 +166,30 @@ def downgrade_database(settings: Settings, revision: str) -> str | None:
         from alisio_server import embedded
 
         return embedded.downgrade_database(settings.api_database_connection_url, revision)
+
+
+def read_database_stats(settings: Settings) -> list[TableStats]:
+    """Count what is in every table of the database, and what the retention lets go.
+
+    Raises:
+        AlisioError: The database cannot be used.
+    """
+    with local_errors(settings):
+        from alisio_server import embedded
+
+        return embedded.read_database_stats(server_settings(settings))
+
+
+def vacuum_database(settings: Settings) -> None:
+    """Give the space of removed rows back to the disk.
+
+    Raises:
+        AlisioError: The database cannot be used.
+    """
+    with local_errors(settings):
+        from alisio_server import embedded
+
+        embedded.vacuum_database(settings.api_database_connection_url)
 
 
 def reset_database(settings: Settings) -> None:

@@ -25,19 +25,25 @@ _CONNECT_SECONDS = 5.0
 
 
 class HttpTransport:
-    """Sends calls to `api_url` over connections that are kept alive; safe to use from several threads."""
+    """Sends calls to `api_url` over connections that are kept alive; safe to use from several threads.
 
-    def __init__(self, api_url: str) -> None:
+    Args:
+        api_url: The API's address.
+        api_key: The API key to show it.
+    """
+
+    def __init__(self, api_url: str, api_key: str | None) -> None:
         import httpx
 
         self.api_url: str | None = api_url
         self._base = api_url
         address = urlsplit(api_url)
         self._client = httpx.Client(
-            headers={"Accept": "application/json"},
+            headers={"Accept": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
             # No proxy stands before this machine, and loading certificates takes 30 ms.
             trust_env=not is_loopback(address.hostname or ""),
-            verify=address.scheme == "https",
+            # Its own `verify=True` would not read SSL_CERT_FILE where the environment is not trusted for proxies.
+            verify=httpx.create_ssl_context() if address.scheme == "https" else False,
         )
 
     def send(self, call: Call[Any]) -> Reply:
@@ -124,6 +130,11 @@ def send_elsewhere(upload: Upload, content: bytes) -> None:
 
 
 def _unreachable(api_url: str, failure: Exception | None) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(failure):
+        return (
+            f"the API at {api_url} shows a certificate that nobody here vouches for: {_reason(failure)}; "
+            "set SSL_CERT_FILE to the certificate of its authority, and ALISIO_API_URL to the name it is made out to"
+        )
     return (
         f"cannot reach the API at {api_url}: {_reason(failure)}; is the server running? "
         "start it with `alisio server start`, or unset ALISIO_API_URL"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from alisio.client.calls import deployments, runs, work_pools
+from alisio.client.calls import access, deployments, runs, work_pools
 from alisio.client.calls.base import Call
+from alisio.contract.access import ApiKey, ApiKeyCreate, AuditRecord, CreatedApiKey
 from alisio.contract.base import Count, Page
 from alisio.contract.deployments import (
+    BackfillAnswer,
+    BackfillRequest,
     Deployment,
     DeploymentQuery,
     DeploymentSpec,
@@ -22,6 +26,8 @@ from alisio.contract.runs import (
     FlowRunCreate,
     FlowRunFilter,
     FlowRunQuery,
+    FlowRunsDelete,
+    FlowRunsDeleted,
     LogQuery,
     LogRecord,
     TaskRun,
@@ -37,6 +43,7 @@ from alisio.contract.work_pools import (
     Health,
     StartFailure,
     WakeUpAnswer,
+    WakeUpSource,
     WakeUpWait,
     WorkPool,
     WorkPoolCreate,
@@ -103,6 +110,10 @@ class RouteMethods(ABC):
         """Switch one schedule on or off."""
         return self._send(deployments.patch_schedule(deployment_id, slug, patch))
 
+    def backfill_deployment(self, deployment_id: UUID, request: BackfillRequest) -> BackfillAnswer:
+        """Make the runs of times of a schedule that have passed."""
+        return self._send(deployments.backfill_deployment(deployment_id, request))
+
     def create_run(self, deployment_id: UUID, request: FlowRunCreate) -> FlowRun:
         """Ask for a run. It gets an idempotency key where it has none, so a lost answer never makes a second run."""
         return self._send(deployments.create_run(deployment_id, request))
@@ -138,6 +149,10 @@ class RouteMethods(ABC):
     def delete_flow_run(self, flow_run_id: UUID) -> None:
         """Delete a flow run with its task runs and logs."""
         return self._send(runs.delete_flow_run(flow_run_id))
+
+    def delete_flow_runs(self, request: FlowRunsDelete) -> FlowRunsDeleted:
+        """Delete flow runs by a filter, as far as one request goes."""
+        return self._send(runs.delete_flow_runs(request))
 
     def fail_start(self, flow_run_id: UUID, failure: StartFailure) -> None:
         """Tell that a claimed run could not be started."""
@@ -203,6 +218,10 @@ class RouteMethods(ABC):
         """Take due runs. The same `claim_id` gives the same jobs, so it may be sent again."""
         return self._send(work_pools.claim(pool, request))
 
+    def read_wake_up_source(self, pool: str) -> WakeUpSource:
+        """Ask how agents of the pool hear of work."""
+        return self._send(work_pools.read_wake_up_source(pool))
+
     def wait_for_wake_up(self, pool: str, request: WakeUpWait) -> WakeUpAnswer:
         """Wait until a queue of the pool rings, or the request's time is over."""
         return self._send(work_pools.wait_for_wake_up(pool, request))
@@ -214,3 +233,26 @@ class RouteMethods(ABC):
     def list_agents(self, pool: str | None = None, limit: int | None = None, cursor: str | None = None) -> Page[Agent]:
         """List agents, of one pool or of all."""
         return self._send(work_pools.list_agents(pool, limit, cursor))
+
+    def create_api_key(self, request: ApiKeyCreate) -> CreatedApiKey:
+        """Make an API key. The answer is the only one that holds it."""
+        return self._send(access.create_api_key(request))
+
+    def list_api_keys(self, limit: int | None = None, cursor: str | None = None) -> Page[ApiKey]:
+        """List API keys, the newest first."""
+        return self._send(access.list_api_keys(limit, cursor))
+
+    def revoke_api_key(self, key_id: UUID) -> ApiKey:
+        """Revoke an API key."""
+        return self._send(access.revoke_api_key(key_id))
+
+    def list_audit_records(
+        self,
+        since: datetime | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[AuditRecord]:
+        """List the audit log, the newest first."""
+        return self._send(access.list_audit_records(since, actor, action, limit, cursor))

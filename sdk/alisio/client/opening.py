@@ -29,4 +29,4 @@ def open_transport(settings: Settings) -> Transport:
         return EmbeddedTransport(settings)
     from alisio.client.http import HttpTransport
 
-    return HttpTransport(url)
+    return HttpTransport(url, settings.api_key)

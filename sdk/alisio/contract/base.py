@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
@@ -18,6 +19,20 @@ which stands for a character that was none."""
 Tag = Annotated[str, Field(min_length=1, max_length=200)]
 JsonObject = dict[str, Any]
 
+MAX_OBJECT_CHARACTERS = 512_000
+
+
+def _storable_size(value: JsonObject) -> JsonObject:
+    # A page of 200 runs shows the parameters of all of them.
+    if len(json.dumps(value, ensure_ascii=False)) > MAX_OBJECT_CHARACTERS:
+        limit = f"{MAX_OBJECT_CHARACTERS:,} characters as JSON"
+        raise ValueError(f"may have {limit}: put what is larger into a file or a store, and say where it lies")
+    return value
+
+
+BoundedObject = Annotated[JsonObject, AfterValidator(_storable_size)]
+"""What people give to be stored and shown with runs: parameters, job variables, schemas."""
+
 
 def _to_utc(value: datetime) -> datetime:
     # A year away from what datetime can hold, so that adding to it never fails.
@@ -30,6 +45,9 @@ Timestamp = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 """An instant with its offset, kept in UTC."""
 
 MAX_PAGE = 200
+
+MAX_JSON_DEPTH = 100
+"""How many lists and objects of a body may lie in one another; pydantic writes no answer of more than 250."""
 
 
 class Request(BaseModel):

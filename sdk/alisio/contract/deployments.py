@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from alisio.contract.base import Answer, JsonObject, Name, PageRequest, Request, Tag, Timestamp
+from alisio.contract.base import Answer, BoundedObject, JsonObject, Name, PageRequest, Request, Tag, Timestamp
+from alisio.contract.overlap import Overlap
 
 MAX_BUNDLE_BYTES = 500_000_000
 """What a bundle may hold, packed or not."""
@@ -38,6 +39,7 @@ class ScheduleSpec(Request):
         at: One single instant.
         timezone: An IANA name. Cron fields and rules are read as wall times there.
         parameters: Laid over the deployment's own for the runs of this schedule.
+        overlap: What becomes of a run that falls due while an earlier one has not ended.
     """
 
     slug: Slug | None = None
@@ -48,8 +50,9 @@ class ScheduleSpec(Request):
     at: Timestamp | None = None
     timezone: Annotated[str, Field(max_length=100)] = "UTC"
     active: bool = True
-    parameters: JsonObject = Field(default_factory=dict)
+    parameters: BoundedObject = Field(default_factory=dict)
     catch_up: CatchUp = CatchUp.LATEST
+    overlap: Overlap = Overlap.ALLOW
 
     @model_validator(mode="after")
     def _one_rule(self) -> ScheduleSpec:
@@ -82,6 +85,41 @@ class SchedulePatch(Request):
     active: bool
 
 
+MAX_BACKFILL = 1_000
+"""How many times of a schedule one backfill deals with."""
+
+
+class BackfillRequest(Request):
+    """Body of `POST /api/deployments/{id}/backfills`: make the runs of times that have passed.
+
+    Attributes:
+        schedule: Whose times; it may be left out where the deployment has one schedule.
+        start: The first time that counts.
+        end: The last time that counts; now where it is not given.
+        dry_run: Only tell what would be made.
+    """
+
+    schedule: Slug | None = None
+    start: Timestamp
+    end: Timestamp | None = None
+    dry_run: bool = False
+
+
+class BackfillTime(Answer):
+    """A time of a schedule. `flow_run_id` is the run that it had before; None where it had none."""
+
+    time: Timestamp
+    flow_run_id: UUID | None = None
+
+
+class BackfillAnswer(Answer):
+    """The times that a backfill deals with, ascending, and how many runs it made."""
+
+    schedule: str
+    times: list[BackfillTime]
+    created: int
+
+
 class DeploymentSpec(Request):
     """Body of `POST /api/deployments`: create the deployment, or make the one of the same name like this.
 
@@ -101,12 +139,12 @@ class DeploymentSpec(Request):
     version: Annotated[str, Field(max_length=200)] | None = None
     description: Annotated[str, Field(max_length=10_000)] | None = None
     tags: list[Tag] = Field(default_factory=list, max_length=100)
-    parameters: JsonObject = Field(default_factory=dict)
-    parameter_schema: JsonObject = Field(default_factory=dict)
+    parameters: BoundedObject = Field(default_factory=dict)
+    parameter_schema: BoundedObject = Field(default_factory=dict)
     enforce_parameter_schema: bool = True
     work_pool_name: Name
     work_queue_name: Name = "default"
-    job_variables: JsonObject = Field(default_factory=dict)
+    job_variables: BoundedObject = Field(default_factory=dict)
     bundle: Sha256 | None = None
     path: Annotated[str, Field(max_length=1_000)] | None = None
     retries: Annotated[int, Field(ge=0, le=1_000)] = 0

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from alisio.contract.base import Answer, JsonObject, Name, PageRequest, Request, Tag, Timestamp
+from alisio.contract.base import Answer, BoundedObject, Count, JsonObject, Name, PageRequest, Request, Tag, Timestamp
 from alisio.contract.state_record import StateRecord
 from alisio.contract.states import StateType
 
@@ -32,7 +32,7 @@ class FlowRun(Answer):
         parent_flow_run_id: For a subflow, the run that called it.
         root_flow_run_id: The run at the top of its tree; its own id where it is that run.
         infrastructure: What runs it, such as `process:host-1:4242`.
-        created_by: `schedule`, `api`, or `script`.
+        created_by: `schedule`, `backfill`, `api`, or `script`.
     """
 
     id: UUID
@@ -75,10 +75,10 @@ class FlowRunCreate(Request):
         idempotency_key: The same key for the same deployment gives back the first run.
     """
 
-    parameters: JsonObject = Field(default_factory=dict)
+    parameters: BoundedObject = Field(default_factory=dict)
     name: Name | None = None
     tags: list[Tag] = Field(default_factory=list, max_length=100)
-    job_variables: JsonObject = Field(default_factory=dict)
+    job_variables: BoundedObject = Field(default_factory=dict)
     due: Timestamp | None = None
     idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
@@ -114,6 +114,33 @@ class FlowRunFilter(Request):
     due_before: Timestamp | None = None
     created_after: Timestamp | None = None
     created_before: Timestamp | None = None
+
+
+class FlowRunsDelete(Request):
+    """Body of `POST /api/flow-runs/delete`: delete what matches, as far as one request goes.
+
+    Attributes:
+        limit: At most so many runs.
+        dry_run: Only tell how many there are.
+    """
+
+    filter: FlowRunFilter = Field(default_factory=FlowRunFilter)
+    limit: int = Field(default=100, ge=1, le=200)
+    dry_run: bool = False
+
+
+class FlowRunsDeleted(Answer):
+    """What was deleted.
+
+    Attributes:
+        deleted: Runs that are gone, with their subflow runs, task runs and logs.
+        cancelled: Runs of schedules that stay, as CANCELLED, so that no other run is made for their time.
+        remaining: How many that match can still be deleted. Those that are claimed or running cannot.
+    """
+
+    deleted: int
+    cancelled: int
+    remaining: Count
 
 
 class FlowRunQuery(PageRequest):

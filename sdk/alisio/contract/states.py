@@ -37,6 +37,7 @@ class StateName:
     SCHEDULED = "Scheduled"  # SCHEDULED
     LATE = "Late"  # SCHEDULED
     AWAITING_RETRY = "AwaitingRetry"  # SCHEDULED
+    AWAITING_CONCURRENCY_SLOT = "AwaitingConcurrencySlot"  # SCHEDULED
     PENDING = "Pending"  # PENDING
     NOT_READY = "NotReady"  # PENDING
     RUNNING = "Running"  # RUNNING

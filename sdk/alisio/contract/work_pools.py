@@ -195,6 +195,7 @@ class Job(Answer):
 
     Attributes:
         due: It may lie up to two seconds ahead; the agent waits that out.
+        scheduled_start_time: What it stands for: the time of its schedule, else when it is due.
         start_timeout_seconds: How long the agent may keep it PENDING.
     """
 
@@ -213,6 +214,7 @@ class Job(Answer):
     job_variables: JsonObject = Field(default_factory=dict)
     tags: list[str] = Field(default_factory=list)
     due: Timestamp
+    scheduled_start_time: Timestamp
     lease_seconds: float
     start_timeout_seconds: float
 
@@ -254,6 +256,34 @@ class WakeUpAnswer(Answer):
 
     rang: bool
     sequence: int
+
+
+class WakeUpKind(StrEnum):
+    """How the agents of a server hear of work."""
+
+    LONG_POLL = "long-poll"
+    """They ask it, by `POST /api/work-pools/{name}/wake-ups`."""
+    SQS = "sqs"
+    """They receive from a queue of Amazon SQS for each work queue."""
+
+
+class WakeUpQueue(Answer):
+    """Where the wake-ups of a work queue are received."""
+
+    work_queue_name: str
+    url: str
+    region: str
+
+
+class WakeUpSource(Answer):
+    """Answer of `GET /api/work-pools/{name}/wake-ups`: how, and where, agents of the pool hear of work.
+
+    Attributes:
+        queues: One for each work queue of the pool; none where agents ask by long polls.
+    """
+
+    kind: WakeUpKind
+    queues: list[WakeUpQueue]
 
 
 class Health(Answer):

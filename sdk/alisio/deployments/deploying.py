@@ -200,6 +200,7 @@ def schedules_of(
     interval: float | timedelta | None,
     rrule: str | None,
     timezone: str | None,
+    overlap: str | None = None,
 ) -> list[ScheduleSpec] | None:
     """Make the schedules that the arguments of `Flow.deploy` say.
 
@@ -209,6 +210,7 @@ def schedules_of(
         interval: Seconds, or a timedelta.
         rrule: A recurrence rule of RFC 5545.
         timezone: An IANA name; UTC where it is not given.
+        overlap: A policy; `allow` where it is not given.
 
     Returns:
         The schedules; None where nothing is said of any.
@@ -218,18 +220,19 @@ def schedules_of(
     """
     rules = {"cron": cron, "interval_seconds": interval, "rrule": rrule}
     given = {name: rule for name, rule in rules.items() if rule is not None}
-    if schedules is not None and (given or timezone is not None):
+    further = {name: said for name, said in (("timezone", timezone), ("overlap", overlap)) if said is not None}
+    if schedules is not None and (given or further):
         raise ProjectError("give schedules, or one of cron, interval and rrule with its timezone, not both")
     if schedules is not None:
         return list(schedules)
     if not given:
-        if timezone is not None:
-            raise ProjectError("timezone goes with cron, interval or rrule")
+        for name in further:
+            raise ProjectError(f"{name} goes with cron, interval or rrule")
         return None
     if isinstance(interval, timedelta):
         given["interval_seconds"] = interval.total_seconds()
     try:
-        return [ScheduleSpec.model_validate(given | {"timezone": timezone or "UTC"})]
+        return [ScheduleSpec.model_validate(given | further)]
     except ValidationError as error:
         raise ProjectError(f"the schedule cannot be used: {reason_of(error)}") from error
 

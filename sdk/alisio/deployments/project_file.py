@@ -22,6 +22,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from alisio.contract.base import JsonObject, Name, Request, Tag, Timestamp
 from alisio.contract.deployments import CatchUp, ScheduleSpec, Slug
+from alisio.contract.overlap import Overlap
 from alisio.deployments.durations import parse_duration
 from alisio.deployments.failures import ProjectError, reason_of
 
@@ -49,6 +50,7 @@ class ScheduleEntry(Request):
     active: bool = True
     parameters: JsonObject = Field(default_factory=dict)
     catch_up: CatchUp = CatchUp.LATEST
+    overlap: Overlap = Overlap.ALLOW
 
     @field_validator("interval", mode="before")
     @classmethod

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from decimal import Decimal
+from string import Formatter
 from typing import Any
 
 from alisio.engine.definition import Definition
@@ -10,6 +13,21 @@ from alisio.engine.jsonable import clean_text
 from alisio.exceptions import ParameterError
 
 MAX_NAME = 500
+_NUMBER = re.compile(r"\d+")
+
+
+class _BoundedFormatter(Formatter):
+    """Formats as `str.format` does, but pads nothing beyond the longest name: the width may be a parameter's value."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, str | int | float | complex | Decimal):
+            for number in _NUMBER.findall(format_spec):
+                if int(number) > MAX_NAME:
+                    raise ValueError(f"a width or precision of more than {MAX_NAME} makes no name")
+        return format(value, format_spec)
+
+
+_formatter = _BoundedFormatter()
 
 
 def make_run_name(definition: Definition, parameters: Mapping[str, Any]) -> str | None:
@@ -31,7 +49,7 @@ def make_run_name(definition: Definition, parameters: Mapping[str, Any]) -> str 
     option = f"{definition.kind}_run_name of {definition.kind} {definition.name!r}"
     if isinstance(wanted, str):
         try:
-            name = wanted.format(**parameters)
+            name = _formatter.vformat(wanted, (), parameters)
         except Exception as error:
             raise ParameterError(f"{option} does not fit the parameters: {error}") from error
     else:

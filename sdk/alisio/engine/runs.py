@@ -128,6 +128,7 @@ class FlowRun(Run):
         "parent",
         "provenance",
         "root",
+        "scheduled_start_time",
         "shown_parameters",
         "supervised",
     )
@@ -149,6 +150,8 @@ class FlowRun(Run):
         self.parent = parent
         self.root: FlowRun = self if parent is None else parent.root
         self.supervised = supervised
+        # A run by hand is due when it begins, and a subflow run when it is called.
+        self.scheduled_start_time = datetime.now(UTC)
         self.parameters: dict[str, Any] = {}
         self.shown_parameters: dict[str, Any] = {}
         self.futures: set[TaskRunFuture[Any]] = set()

@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
@@ -82,6 +83,7 @@ def _load(job: Mapping[str, Any], pipe: ReportPipe) -> FlowRun:
     run.id = UUID(job["flow_run_id"])
     run.name = job["flow_run_name"]
     run.run_count = job["attempt"] - 1
+    run.scheduled_start_time = datetime.fromisoformat(job["scheduled_start_time"])
     run.tags = sorted({*run.tags, *job["tags"]})
     pipe.outbox.open(run)
     return run

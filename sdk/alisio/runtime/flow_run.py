@@ -1,6 +1,7 @@
 """The flow run whose code this is. Every attribute is None where no flow runs.
 
-id, name, flow_name, flow_version, parameters, tags, run_count, parent_flow_run_id, root_flow_run_id
+id, name, flow_name, flow_version, parameters, tags, run_count, parent_flow_run_id, root_flow_run_id,
+scheduled_start_time (the time of its schedule, which a late or a backfilled run keeps; in UTC)
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _READERS: dict[str, Callable[[FlowRun], Any]] = {
     "run_count": lambda run: run.run_count,
     "parent_flow_run_id": lambda run: str(run.parent.id) if run.parent is not None else None,
     "root_flow_run_id": lambda run: str(run.root.id),
+    "scheduled_start_time": lambda run: run.scheduled_start_time,
 }
 
 

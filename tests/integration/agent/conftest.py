@@ -48,6 +48,7 @@ def make_job(server: ReportServer, home: Path) -> MakeJob:
             "path": None,
             "parameters": parameters,
             "job_variables": {},
+            "scheduled_start_time": "2026-05-04T12:00:00Z",
             "lease_seconds": 30.0,
             "start_timeout_seconds": 60.0,
             "api_url": server.url,

@@ -17,7 +17,8 @@ class ReportServer:
         attempt: The attempt whose reports are taken; others get 409.
         cancel: Whether answers carry a cancel directive.
         retries: How many times a FAILED end is answered with a retry directive.
-        away: Whether every request is answered with 503.
+        away: The status that every request is answered with, such as 503; 0: they are answered as they should.
+        keys: What the requests showed as `Authorization`.
         lose_answers: How many answers are lost: the report is applied, and the connection is cut.
         end: A state type that the run is said to be in, whatever it reports.
     """
@@ -27,7 +28,8 @@ class ReportServer:
         self.attempt = 1
         self.cancel = False
         self.retries = 0
-        self.away = False
+        self.away = 0
+        self.keys: set[str | None] = set()
         self.lose_answers = 0
         self.end: str | None = None
         self.tries = 0
@@ -117,6 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
+        self.owner.keys.add(self.headers["Authorization"])
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers.get("Content-Encoding") == "gzip":
             assert len(body) <= 1_000_000
@@ -127,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self.owner.away:
             self.owner.tries += 1
-            self._answer(503, {"code": "away", "message": "away"})
+            self._answer(self.owner.away, {"code": "away", "message": "away"})
             return
         status, answer = self.owner.take(self.path.split("/")[-2], json.loads(body))
         if status == 200 and self.owner.lose_answers:
@@ -137,6 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, answer)
 
     def do_GET(self) -> None:
+        self.owner.keys.add(self.headers["Authorization"])
         content = self.owner.bundles.get(self.path)
         self._send(404 if content is None else 200, content or b"")
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 from tests.integration.agent.conftest import Launch, MakeJob
 from tests.integration.agent.report_server import ReportServer
 from tests.waiting import wait_until
@@ -26,13 +27,14 @@ def test_api_away(server: ReportServer, make_job: MakeJob, launch: Launch) -> No
     assert ["RUNNING", "COMPLETED"] == server.states()
 
 
-def test_unavailable(server: ReportServer, make_job: MakeJob, launch: Launch) -> None:
-    """503 is tried again."""
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_unavailable(server: ReportServer, make_job: MakeJob, launch: Launch, status: int) -> None:
+    """What may pass is tried again; so are refusals of the key, which an admin may have replaced too early."""
     launched = launch(make_job("count", parameters={"lines": 50, "pause": 0.005}), report=0.05)
     wait_until(lambda: server.reports)
-    server.away = True
+    server.away = status
     wait_until(lambda: server.tries > len(server.reports) + 2)
-    server.away = False
+    server.away = 0
     assert Outcome.COMPLETED == launched.wait()
     assert [f"line {number}" for number in range(50)] == server.messages("stdout")
 

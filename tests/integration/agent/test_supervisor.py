@@ -227,3 +227,16 @@ def test_code_is_missing(server: ReportServer, make_job: MakeJob, launch: Launch
     assert Outcome.CRASHED == launch(make_job("complete", path="/nowhere/at/all")).wait()
     expected = "the folder /nowhere/at/all, where the flow's code should lie, is not on this host"
     assert expected == server.state["message"]
+
+
+def test_the_key_reaches_the_api_and_not_the_flow(
+    server: ReportServer, make_job: MakeJob, launch: Launch, tmp_path: Path
+) -> None:
+    """Reports show it; the job that the flow's process gets has none."""
+    told = tmp_path / "job.json"
+    job = make_job("tell_job", parameters={"path": str(told)}, api_key="alisio_key")
+
+    assert Outcome.COMPLETED == launch(job).wait()
+
+    assert {"Bearer alisio_key"} == server.keys
+    assert "alisio_key" not in told.read_text()

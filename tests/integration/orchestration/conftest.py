@@ -10,9 +10,9 @@ from tests.integration.orchestration.world import World
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """An empty server with one work pool, `shore`."""
-    world = World(f"sqlite:///{tmp_path}/alisio.db", tmp_path / "objects")
+def world(database_url: str, tmp_path: Path) -> Iterator[World]:
+    """An empty server with one work pool, `shore`; over each kind of database."""
+    world = World(database_url, tmp_path / "objects")
     world.pool()
     yield world
     world.close()

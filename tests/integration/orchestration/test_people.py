@@ -17,8 +17,9 @@ from alisio.contract.work_pools import WorkPoolCreate, WorkPoolPatch, WorkQueueC
 from alisio_server.database.tables import deployment, flow, flow_run, work_pool, work_queue
 from alisio_server.errors import ConflictError, InvalidInputError, NotFoundError
 from alisio_server.orchestration.deployments import delete_deployment, pause_deployment
-from alisio_server.orchestration.flow_runs import cancel_run, create_run, delete_run, retry_run
+from alisio_server.orchestration.flow_runs import cancel_run, create_run, retry_run
 from alisio_server.orchestration.flows import delete_flow, ensure_flow
+from alisio_server.orchestration.removal import delete_run
 from alisio_server.orchestration.work_pools import (
     change_work_pool,
     change_work_queue,

@@ -14,7 +14,7 @@ from alisio.contract.deployments import CatchUp, SchedulePatch, ScheduleSpec
 from alisio_server.database.tables import flow_run, schedule
 from alisio_server.errors import InvalidInputError, NotFoundError
 from alisio_server.orchestration.deployments import patch_schedule, pause_deployment, resume_deployment
-from alisio_server.orchestration.flow_runs import delete_run
+from alisio_server.orchestration.removal import delete_run
 from alisio_server.orchestration.scheduling.materialise import MAX_UPCOMING
 
 FIVE_MINUTES = ScheduleSpec(interval_seconds=300, slug="often")

@@ -1,4 +1,4 @@
-"""A server in a process of its own, on a free port, over SQLite."""
+"""A server on a free port: one process over SQLite, or three that share a PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.postgres import Postgres
 
+WORKERS = 3
 PROGRAM = textwrap.dedent(
     """
     import logging, sys
@@ -23,8 +26,8 @@ PROGRAM = textwrap.dedent(
     from alisio_server.settings import ServerSettings
 
     logging.basicConfig(level=logging.WARNING)
-    home = Path(sys.argv[1])
-    settings = ServerSettings(f"sqlite:///{home}/alisio.db", home, port=0, tick_seconds=0.2)
+    home, url, workers = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    settings = ServerSettings(url, home, port=0, tick_seconds=0.2, workers=workers)
     serve(settings, on_ready=lambda url: print(url, flush=True))
     print("ended", flush=True)
     """
@@ -38,6 +41,7 @@ class Server:
     process: subprocess.Popen[str]
     url: str
     home: Path
+    database_url: str
     client: httpx.Client
 
     def ask(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
@@ -59,11 +63,14 @@ class Server:
         return self.process.returncode, output.strip()
 
 
-def start(home: Path) -> Server:
+def start(home: Path, database_url: str, workers: int = 1) -> Server:
     """Start a server and wait until it answers."""
     errors = (home / "stderr.txt").open("w")
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(home)], stdout=subprocess.PIPE, stderr=errors, text=True
+        [sys.executable, "-c", PROGRAM, str(home), database_url, str(workers)],
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
     )
     errors.close()
     assert process.stdout is not None
@@ -72,25 +79,43 @@ def start(home: Path) -> Server:
         assert selector.select(timeout=30), (home / "stderr.txt").read_text()
     url = process.stdout.readline().strip()
     assert url, (home / "stderr.txt").read_text()
-    return Server(process, url, home, httpx.Client(timeout=30))
+    return Server(process, url, home, database_url, httpx.Client(timeout=30))
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+@contextmanager
+def started(kind: str, home: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server over one kind of database, which is ended with its processes whatever became of it."""
+    with ExitStack() as stack:
+        if kind == "sqlite":
+            server = start(home, f"sqlite:///{home}/alisio.db")
+        else:
+            postgres: Postgres = request.getfixturevalue("postgres")
+            server = start(home, stack.enter_context(postgres.database()), WORKERS)
+        stack.callback(end, server)
+        yield server
+
+
+def end(server: Server) -> None:
+    """End what is left of a server."""
+    server.client.close()
+    # Its workers end with it.
+    server.process.kill()
+    server.process.wait()
+    if server.process.stdout is not None:
+        server.process.stdout.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """A server of this test."""
-    server = start(tmp_path)
-    yield server
-    server.client.close()
-    if server.process.poll() is None:
-        server.process.kill()
-        server.process.communicate()
+    with started(request.param, tmp_path, request) as server:
+        yield server
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that the tests of a module share, for what leaves nothing behind that others mind."""
-    server = start(tmp_path_factory.mktemp("server"))
-    yield server
-    server.client.close()
-    assert (0, "ended") == server.stop()
-    assert "" == (server.home / "stderr.txt").read_text()
+    with started(request.param, tmp_path_factory.mktemp("server"), request) as server:
+        yield server
+        assert (0, "ended") == server.stop()
+        assert "" == (server.home / "stderr.txt").read_text()

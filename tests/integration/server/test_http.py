@@ -18,7 +18,8 @@ def test_health(shared: Server) -> None:
     while health["last_tick"] is None and time.monotonic() < deadline:
         health = shared.ask("GET", "/health").json()
 
-    assert ("ok", "sqlite") == (health["status"], health["database"])
+    assert "ok" == health["status"]
+    assert shared.database_url.startswith(health["database"])
     assert health["last_tick"] is not None
 
 

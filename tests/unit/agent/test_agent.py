@@ -19,6 +19,8 @@ from alisio.contract.work_pools import (
     ClaimRequest,
     StartFailure,
     WakeUpAnswer,
+    WakeUpKind,
+    WakeUpSource,
     WakeUpWait,
     WorkQueue,
 )
@@ -36,6 +38,8 @@ class FakeApi:
         self.claims: list[ClaimRequest] = []
         self.waits: list[WakeUpWait] = []
         self.is_away = False
+        self.may_leave = threading.Event()
+        self.may_leave.set()
         self.pool_exists = True
         self.queues = {"q"}
         self._sequence = 0
@@ -50,6 +54,9 @@ class FakeApi:
         self.claims.append(request)
         return ClaimAnswer(jobs=[])
 
+    def read_wake_up_source(self, pool: str) -> WakeUpSource:
+        return WakeUpSource(kind=WakeUpKind.LONG_POLL, queues=[])
+
     def wait_for_wake_up(self, pool: str, request: WakeUpWait) -> WakeUpAnswer:
         self.waits.append(request)
         with self._rung:
@@ -58,6 +65,8 @@ class FakeApi:
 
     def beat(self, agent_id: UUID, request: AgentBeat) -> BeatAnswer:
         self.beats.append(request)
+        if request.stopping:
+            assert self.may_leave.wait(10)
         if self.is_away:
             raise ApiUnreachableError("cannot reach the API")
         if not self.pool_exists:
@@ -138,6 +147,21 @@ def test_stops(api: FakeApi, start: Callable[[], Running], caplog: pytest.LogCap
     assert running.error is None
     assert api.beats[-1].stopping
     assert "agent agent-1 has stopped; 0 of its runs go on" in caplog.messages
+
+
+def test_stops_while_the_server_hangs(
+    api: FakeApi, start: Callable[[], Running], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that stops does not wait for a server that takes its farewell and gives no answer."""
+    monkeypatch.setattr(agent_module, "_LEAVE_SECONDS", 0.05)
+    api.may_leave.clear()
+    running = start()
+    wait_until(lambda: api.claims)
+    running.agent.stop()
+    running.join()
+    api.may_leave.set()
+    assert api.beats[-1].stopping
+    assert "the server does not answer: what the agent holds is free once its leases have ended" in caplog.messages
 
 
 def test_unknown_pool(api: FakeApi, start: Callable[[], Running]) -> None:

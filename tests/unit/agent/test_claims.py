@@ -22,6 +22,7 @@ from alisio.contract.work_pools import (
     Job,
     StartFailure,
     WakeUpAnswer,
+    WakeUpSource,
     WakeUpWait,
     WorkQueue,
 )
@@ -47,6 +48,7 @@ def make_job(**more: Any) -> Job:
         "work_queue_name": "default",
         "entrypoint": "f.py:f",
         "due": utc_now(),
+        "scheduled_start_time": utc_now(),
         "lease_seconds": 30.0,
         "start_timeout_seconds": 60.0,
     }
@@ -69,6 +71,9 @@ class FakeApi:
             raise ApiUnreachableError("cannot reach the API")
         taken, self.jobs = self.jobs[: request.slots], self.jobs[request.slots :]
         return ClaimAnswer(jobs=taken)
+
+    def read_wake_up_source(self, pool: str) -> WakeUpSource:
+        raise AssertionError("nobody asks for this here")
 
     def wait_for_wake_up(self, pool: str, request: WakeUpWait) -> WakeUpAnswer:
         raise AssertionError("nobody asks for this here")

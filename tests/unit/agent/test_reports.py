@@ -154,5 +154,5 @@ def test_gzip_limit(outbox: Outbox) -> None:
     sizes: list[int] = []
     noise = random.Random(1)
     outbox.add_frame({"logs": [log(noise.randbytes(45_000).hex()) for _ in range(40)]})
-    Reporter(Sink("http://127.0.0.1:1/api", 1, lambda: None), outbox, "run", 1, Timing()).send(0.0)
+    Reporter(Sink("http://127.0.0.1:1/api", None, 1, lambda: None), outbox, "run", 1, Timing()).send(0.0)
     assert 200_000 < sizes[0] <= 1_000_000

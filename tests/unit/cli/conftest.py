@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +25,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Commands:
-    """Runs commands in a home and a folder of their own, where no server runs."""
+    """Runs commands in a home and a folder of their own, where no server runs; `set` sets an environment variable."""
 
     home: Path
     folder: Path
     capture: pytest.CaptureFixture[str]
+    set: Callable[[str, str], None]
 
     def run(self, *arguments: str) -> Result:
         """Run a command in this process."""
@@ -64,4 +65,4 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     folder.mkdir()
     monkeypatch.setenv("ALISIO_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(folder)
-    yield Commands(tmp_path / "home", folder, capsys)
+    yield Commands(tmp_path / "home", folder, capsys, monkeypatch.setenv)

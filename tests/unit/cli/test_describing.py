@@ -28,6 +28,7 @@ def schedule(**said: Any) -> Schedule:
         ({"interval_seconds": 5_400}, "every 1h30m (UTC), next {due} [s]"),
         ({"rrule": "DTSTART:20260101T000000\nRRULE:FREQ=DAILY"},
          "rrule DTSTART:20260101T000000 RRULE:FREQ=DAILY (UTC), next {due} [s]"),
+        ({"interval_seconds": 60, "overlap": "skip"}, "every 1m (UTC), next {due}, overlap skip [s]"),
         ({"at": DUE, "next_due": None}, "at {due} (UTC), next - [s]"),
         ({"cron": "0 * * * *", "active": False, "parameters": {"n": 1}},
          'cron 0 * * * * (UTC), paused, with {{"n": 1}} [s]'),

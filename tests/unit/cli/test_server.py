@@ -14,6 +14,7 @@ import pytest
 from tests.unit.cli.conftest import Commands
 
 from alisio.client.discovery import answers, process_exists, read_record, record_path
+from alisio.contract.access import KEY_PATTERN
 
 
 @pytest.fixture
@@ -104,13 +105,45 @@ def test_a_port_in_use_is_named(commands: Commands) -> None:
     assert not record_path(commands.home).exists()
 
 
+@pytest.mark.parametrize("options", [[], ["--background"]])
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "example.org"])
-def test_only_loopback_is_listened_on(commands: Commands, host: str) -> None:
-    """The reason is told, and nothing is made in the home."""
-    line = commands.refused("server", "start", "--host", host)
+def test_nobody_reaches_the_server_from_outside_without_a_key(
+    commands: Commands, host: str, options: list[str]
+) -> None:
+    """The reason and the way out are told, also where the only key there was is revoked."""
+    refusal = f"the server does not listen on {host} without an API key"
+    line = commands.refused("server", "start", "--host", host, "--port", "0", *options)
+    assert line.startswith(refusal) and "--create-admin-key" in line
 
-    assert line.startswith(f"the server does not listen on {host}: it has no API keys yet")
-    assert not commands.home.exists()
+    commands.run("api-key", "create", "gone", "--role", "admin")
+    commands.run("api-key", "revoke", "gone")
+
+    assert commands.refused("server", "start", "--host", host, "--port", "0", *options).startswith(refusal)
+    assert not record_path(commands.home).exists()
+
+
+def test_the_first_key_is_made_with_the_server_and_shown_once(commands: Commands) -> None:
+    """On the terminal, and in no file; the address that is kept is one that programs of this machine reach."""
+    started = commands.process(
+        "server", "start", "--background", "--port", "0", "--host", "0.0.0.0", "--create-admin-key"
+    )
+    try:
+        assert 0 == started.code, started.err
+        (warning,) = started.err.splitlines()
+        assert warning.startswith("warning: on 0.0.0.0 API keys and data go unencrypted")
+        first, _ = started.out.splitlines()
+        key = first.rpartition(" ")[2]
+        assert KEY_PATTERN.fullmatch(key)
+        record = read_record(commands.home)
+        assert record is not None and record.url.startswith("http://127.0.0.1:")
+        assert all(key.encode() not in path.read_bytes() for path in commands.home.iterdir() if path.is_file())
+        assert "wants an API key" in commands.refused("flow", "ls")
+        commands.set("ALISIO_API_KEY", key)
+        assert "admin" in commands.run("api-key", "ls").out
+    finally:
+        commands.run("server", "stop")
+
+    assert "there is one already" in commands.refused("server", "start", "--create-admin-key")
 
 
 def test_a_home_that_cannot_be_made_is_named(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,17 @@ def test_the_connection_is_kept(server: Script, client: Client) -> None:
     assert 1 == len({request.connection for request in server.received})
 
 
+def test_the_key_is_shown_to_the_api(server: Script) -> None:
+    """In the header that is for it, and in no other place; without one there is no such header."""
+    server.answers = [(200, HEALTH)]
+    for key in ("alisio_key", None):
+        with Client.over_http(f"{server.url}/api", key) as client:
+            client.read_health()
+
+    assert ["Bearer alisio_key", None] == [request.headers.get("Authorization") for request in server.received]
+    assert all("alisio_key" not in request.path for request in server.received)
+
+
 def test_a_large_body_is_compressed(server: Script, client: Client) -> None:
     """Bodies over 1 KB are sent as gzip, small ones as they are."""
     server.answers = [(200, {"sequence": 1, "state": STATE, "lease_seconds": 30})]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from alisio.contract.deployments import CatchUp, ScheduleSpec
+from alisio.contract.overlap import Overlap
 from alisio.deployments.failures import ProjectError
 from alisio.deployments.project_file import find_project, read_project
 
@@ -38,7 +39,7 @@ deployments:
     schedules:
       - {cron: "0 * * * *", timezone: Europe/Madrid, slug: hourly}
       - {interval: 10m, anchor: 2026-01-01T00:00:00Z, active: false, parameters: {days: 1}, catch_up: none}
-      - {rrule: "FREQ=DAILY"}
+      - {rrule: "FREQ=DAILY", overlap: skip}
       - {at: 2026-03-01T09:30:00+01:00}
 """,
     )
@@ -63,7 +64,7 @@ deployments:
             parameters={"days": 1},
             catch_up=CatchUp.NONE,
         ),
-        ScheduleSpec(rrule="FREQ=DAILY"),
+        ScheduleSpec(rrule="FREQ=DAILY", overlap=Overlap.SKIP),
         ScheduleSpec(at=datetime(2026, 3, 1, 8, 30, tzinfo=UTC)),
     ] == [schedule.to_spec() for schedule in entry.schedules]
 

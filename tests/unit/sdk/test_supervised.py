@@ -37,6 +37,10 @@ async def counts():
     raise ValueError(f"run {runtime.flow_run.run_count}")
 
 @flow
+def tells_its_time():
+    raise ValueError(runtime.flow_run.scheduled_start_time.isoformat())
+
+@flow
 def plain():
     os.kill(os.getpid(), 0)
 
@@ -120,6 +124,7 @@ def start(tmp_path: Path) -> Iterator[Starter]:
             "parameters": parameters or {},
             "tags": [],
             "attempt": attempt,
+            "scheduled_start_time": "2026-05-04T12:00:00Z",
         }
         report_read, report_write = os.pipe()
         control_read, control_write = os.pipe()
@@ -277,6 +282,12 @@ def test_task_that_outlives_its_flow(start: Starter) -> None:
 def test_a_later_attempt_counts_the_earlier_ones(start: Starter) -> None:
     """Code that asks how often it was started is told of the attempts in processes before this one."""
     assert "ValueError: run 3" == start("flows.py:counts", attempt=3).hear()["states"][-1]["message"]
+
+
+def test_a_run_knows_the_time_that_it_stands_for(start: Starter) -> None:
+    """Code that asks for its scheduled start is told the one of its job, not when it happened to begin."""
+    message = start("flows.py:tells_its_time").hear()["states"][-1]["message"]
+    assert "ValueError: 2026-05-04T12:00:00+00:00" == message
 
 
 def test_the_traceback_is_of_the_flow_alone(start: Starter) -> None:

@@ -1,4 +1,4 @@
-"""An API over a fresh SQLite database, without a network."""
+"""An API over a fresh database, of each kind, without a network."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from alisio_server.settings import ServerSettings
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> ServerSettings:
+def settings(database_url: str, tmp_path: Path) -> ServerSettings:
     """Where a server of this test keeps its things."""
-    return ServerSettings(database_url=f"sqlite:///{tmp_path}/alisio.db", home=tmp_path)
+    return ServerSettings(database_url=database_url, home=tmp_path)
 
 
 @pytest.fixture

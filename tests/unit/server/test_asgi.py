@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from alisio.contract.access import ApiKeyCreate, Role
 from alisio.contract.work_pools import WorkPoolCreate
 from alisio_server.adapters.laptop.asgi import AsgiApp, Message
 from alisio_server.adapters.laptop.bells import Bells
 from alisio_server.app import Api
 from alisio_server.orchestration import work_pools
+from alisio_server.orchestration.api_keys import create_api_key
 from alisio_server.services import Services
 
 
@@ -36,7 +38,15 @@ def app(services: Services, bells: Bells) -> AsgiApp:
 def scope_of(method: str, path: str) -> dict[str, Any]:
     """Make the scope of a request."""
     raw = path.encode()
-    return {"type": "http", "method": method, "path": path, "raw_path": raw, "query_string": b"", "headers": []}
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": raw,
+        "query_string": b"",
+        "headers": [],
+        "client": ("127.0.0.1", 9),
+    }
 
 
 async def end(app: AsgiApp) -> None:
@@ -104,3 +114,29 @@ def test_a_client_that_leaves_while_it_sends(app: AsgiApp) -> None:
         return sent
 
     assert [] == asyncio.run(scenario())
+
+
+def test_a_bundle_of_somebody_without_a_key_is_not_kept(app: AsgiApp, services: Services) -> None:
+    """It is refused by its head: what is sent all the same is read to no end, and lies nowhere."""
+    with services.transaction() as tx:
+        create_api_key(tx, ApiKeyCreate(name="root", role=Role.ADMIN), "local")
+    part: Message = {"type": "http.request", "body": bytes(1_000_000), "more_body": True}
+    parts = 0
+
+    async def scenario() -> list[Message]:
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            nonlocal parts
+            parts += 1
+            return part
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await app(scope_of("PUT", f"/api/bundles/{'0' * 64}/content"), receive, send)
+        await end(app)
+        return sent
+
+    assert 401 == asyncio.run(scenario())[0]["status"]
+    assert 100 > parts

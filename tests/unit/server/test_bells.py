@@ -11,7 +11,7 @@ import pytest
 from alisio.contract.base import utc_now
 from alisio.contract.ids import new_id
 from alisio.contract.work_pools import WakeUpAnswer
-from alisio_server.adapters.laptop.bells import Bells
+from alisio_server.adapters.laptop.bells import Bells, OwnBells
 from alisio_server.ports import WakeUp
 
 QUEUE, OTHER = new_id(), new_id()
@@ -25,9 +25,17 @@ def bells() -> Iterator[Bells]:
     bells.close()
 
 
-def ring(bells: Bells, queue_id: UUID = QUEUE, in_seconds: float = 0) -> None:
+@pytest.fixture
+def own(bells: Bells) -> Iterator[OwnBells]:
+    """The port that rings them."""
+    own = OwnBells(bells)
+    yield own
+    own.close()
+
+
+def ring(own: OwnBells, queue_id: UUID = QUEUE, in_seconds: float = 0) -> None:
     """Ring for a run that is due in so many seconds."""
-    bells.send([WakeUp(queue_id, new_id(), utc_now() + timedelta(seconds=in_seconds))])
+    own.send([WakeUp(queue_id, new_id(), utc_now() + timedelta(seconds=in_seconds))])
 
 
 async def until_waiting(bells: Bells, count: int) -> None:
@@ -46,23 +54,23 @@ def test_nobody_rings() -> None:
     assert (False, 0) == (answer.rang, bells.waiting)
 
 
-def test_every_waiter_hears_a_ring(bells: Bells) -> None:
+def test_every_waiter_hears_a_ring(bells: Bells, own: OwnBells) -> None:
     """All that wait for a queue hear its ring; one that waits for another does not."""
 
     async def scenario() -> list[WakeUpAnswer]:
         waits = [asyncio.ensure_future(bells.wait([QUEUE], 0, 5)) for _ in range(3)]
         other = asyncio.ensure_future(bells.wait([OTHER], 0, 0.2))
         await until_waiting(bells, 4)
-        ring(bells)
+        ring(own)
         return await asyncio.gather(*waits, other)
 
     assert [True, True, True, False] == [answer.rang for answer in asyncio.run(scenario())]
 
 
-def test_a_ring_between_two_waits_is_heard(bells: Bells) -> None:
+def test_a_ring_between_two_waits_is_heard(bells: Bells, own: OwnBells) -> None:
     """What rang since the last answer is answered at once, and only once."""
     first = asyncio.run(bells.wait([QUEUE], 0, 0))
-    ring(bells)
+    ring(own)
 
     second = asyncio.run(bells.wait([QUEUE], first.sequence, 5))
     third = asyncio.run(bells.wait([QUEUE], second.sequence, 0.01))
@@ -79,17 +87,17 @@ def test_a_sequence_of_another_server_is_answered_at_once(bells: Bells) -> None:
 
 
 def test_sequences_grow_over_restarts(bells: Bells) -> None:
-    """The sequence begins at the milliseconds since 1970."""
+    """The sequence begins at the microseconds since 1970."""
     answer = asyncio.run(bells.wait([QUEUE], 0, 0))
 
-    assert abs(answer.sequence - time.time() * 1000) < 10_000
+    assert abs(answer.sequence - time.time() * 1_000_000) < 10_000_000
 
 
-def test_delayed_rings_arrive_when_due_and_in_order(bells: Bells) -> None:
+def test_delayed_rings_arrive_when_due_and_in_order(bells: Bells, own: OwnBells) -> None:
     """A wake-up for a later run arrives when it is due, not before; an earlier one that came later overtakes it."""
     began = time.monotonic()
-    ring(bells, OTHER, in_seconds=0.4)
-    ring(bells, QUEUE, in_seconds=0.2)
+    ring(own, OTHER, in_seconds=0.4)
+    ring(own, QUEUE, in_seconds=0.2)
 
     async def scenario() -> tuple[float, float]:
         answer = await bells.wait([QUEUE], 0, 5)
@@ -106,7 +114,6 @@ def test_delayed_rings_arrive_when_due_and_in_order(bells: Bells) -> None:
 def test_closing_sends_the_waiting_home() -> None:
     """Closing ends every wait at once, without pretending that something rang."""
     bells = Bells()
-    ring(bells, in_seconds=600)
 
     async def scenario() -> WakeUpAnswer:
         wait = asyncio.ensure_future(bells.wait([QUEUE], 0, 60))
@@ -129,3 +136,64 @@ def test_a_cancelled_wait_leaves_nobody_behind(bells: Bells) -> None:
     asyncio.run(scenario())
 
     assert 0 == bells.waiting
+
+
+def test_closing_does_not_wait_for_what_is_due_later(own: OwnBells) -> None:
+    """A server ends at once though a run is due in ten minutes."""
+    ring(own, in_seconds=600)
+
+    began = time.monotonic()
+    own.close()
+
+    assert time.monotonic() - began < 2
+
+
+def test_an_agent_that_asks_two_processes_by_turns_hears_each_ring_once() -> None:
+    """Numbers hold in every process that hears the same rings, so nobody is told twice, and nothing is missed."""
+    one, two, began = Bells(shared=True), Bells(shared=True), time.time_ns() // 1_000 + 1_000
+    for bells in (one, two):
+        bells.interrupt(began)
+
+    def heard(after: int, number: int | None) -> tuple[list[bool], int]:
+        answers = []
+        for bells in (one, two):
+            if number is not None:
+                bells.ring([QUEUE], number)
+        for bells in (one, two, one, two):
+            answer = asyncio.run(bells.wait([QUEUE], after, 0.01))
+            answers.append(answer.rang)
+            after = answer.sequence
+        return answers, after
+
+    first, after = heard(0, None)
+    second, after = heard(after, after + 5_000_000)
+    third, _ = heard(after, None)
+
+    assert ([False] * 4, [True, False, False, False], [False] * 4) == (first, second, third)
+
+
+def test_a_process_that_began_later_does_not_make_agents_spin() -> None:
+    """It knows of no ring before it began, so it says to look, once; the others do not contradict it."""
+    one, two = Bells(shared=True), Bells(shared=True)
+    one.interrupt(time.time_ns() // 1_000)
+    two.interrupt(time.time_ns() // 1_000 + 5_000_000)
+    after, rang = asyncio.run(one.wait([QUEUE], 0, 0)).sequence, []
+
+    for bells in (two, one, two, one):
+        answer = asyncio.run(bells.wait([QUEUE], after, 0.01))
+        after = answer.sequence
+        rang.append(answer.rang)
+
+    assert [True, False, False, False] == rang
+
+
+def test_who_waits_while_nothing_is_heard_is_told_to_look(bells: Bells) -> None:
+    """After an interruption every wait ends with a ring, since one may have passed unheard; an agent's first too."""
+
+    async def scenario() -> WakeUpAnswer:
+        wait = asyncio.ensure_future(bells.wait([QUEUE], 0, 5))
+        await until_waiting(bells, 1)
+        bells.interrupt(time.time_ns() // 1_000)
+        return await wait
+
+    assert asyncio.run(scenario()).rang

@@ -6,22 +6,34 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import JSON, Column, insert, text
+from tests.conftest import NewDatabase
 
+from alisio.contract.base import utc_now
+from alisio.contract.ids import new_id
 from alisio_server.database import migrate
 from alisio_server.database.engine import Database
 from alisio_server.database.indexes import metadata
+from alisio_server.database.types import Instant, Tags
 from alisio_server.embedded import downgrade_database, reset_database, upgrade_database
 from alisio_server.errors import ConflictError, InvalidInputError
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """An empty SQLite database."""
-    database = Database(f"sqlite:///{tmp_path}/alisio.db")
+def url(new_database: NewDatabase) -> str:
+    """The address of a database without tables."""
+    return new_database(empty=True)
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """The database at that address."""
+    database = Database(url)
     yield database
     database.dispose()
 
@@ -33,22 +45,66 @@ def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch
         Database("postgresql://me@127.0.0.1/runs")
 
 
+SQLITE_SCHEMA = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+POSTGRES_SCHEMA = """
+    SELECT attrelid::regclass::text AS name, concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull,
+           pg_get_expr(adbin, adrelid), attidentity) AS sql
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT conrelid::regclass::text, concat_ws(' ', conname, pg_get_constraintdef(oid))
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype != 'n'
+    UNION ALL
+    SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'
+"""
+
+
 def schema_of(database: Database) -> dict[str, list[str]]:
-    """Read every table and index as SQLite keeps it, but for the order of a table's constraints."""
+    """Read every table and index as the database keeps it, but for the order of a table's constraints."""
     with database.read() as connection:
-        rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
-    return {row.name: sorted(re.split(r",\s+|\s*\n\s*", row.sql)) for row in rows if row.name != "alembic_version"}
+        rows = connection.execute(text(SQLITE_SCHEMA if database.is_sqlite else POSTGRES_SCHEMA)).all()
+    schema: dict[str, list[str]] = {}
+    for row in rows:
+        if row.name != "alembic_version":
+            schema.setdefault(row.name, []).extend(
+                re.split(r",\s+|\s*\n\s*", row.sql) if database.is_sqlite else [row.sql]
+            )
+    return {name: sorted(parts) for name, parts in schema.items()}
 
 
-def test_migrations_make_the_tables_of_the_code(database: Database, tmp_path: Path) -> None:
+def fill(database: Database) -> None:
+    """Put a row into every table, which refers to those of the others wherever it can."""
+    made: dict[str, dict[str, Any]] = {}
+    with database.write() as connection:
+        for table in metadata.sorted_tables:
+            row = {column.name: value_for(column, made) for column in table.columns}
+            made[table.name] = row
+            connection.execute(insert(table).values(row))
+
+
+def value_for(column: Column[Any], made: dict[str, dict[str, Any]]) -> Any:
+    """Make up a value that a column takes."""
+    for key in column.foreign_keys:
+        return made.get(key.column.table.name, {}).get(key.column.name)
+    if isinstance(column.type, JSON | Tags):
+        return ["word"]
+    if isinstance(column.type, Instant):
+        return utc_now()
+    kinds: dict[type, Any] = {str: "word", int: 1, float: 1.5, bool: True, UUID: new_id()}
+    return kinds[column.type.python_type]
+
+
+def test_migrations_make_the_tables_of_the_code(database: Database, new_database: NewDatabase) -> None:
     """A migrated database is, to the letter, what the tables in the code would make: indexes and conditions too."""
     migrate.upgrade(database)
-    other = Database(f"sqlite:///{tmp_path}/other.db")
+    other = Database(new_database(empty=True))
     metadata.create_all(other.engine)
 
     expected = schema_of(other)
     other.dispose()
 
+    assert expected.keys() >= metadata.tables.keys()
     assert expected == schema_of(database)
 
 
@@ -60,20 +116,21 @@ def test_head_is_the_newest_revision() -> None:
 
 
 def test_up_and_down_and_up_again(database: Database) -> None:
-    """Every revision can be taken back, which leaves no table, and be applied again."""
+    """Every revision can be taken back with rows in every table, which leaves no table, and be applied again."""
     migrate.upgrade(database)
     expected = schema_of(database)
 
-    migrate.downgrade(database, "base")
-    assert (None, {}) == (migrate.current_revision(database), schema_of(database))
+    fill(database)
+    while migrate.current_revision(database) is not None:
+        migrate.downgrade(database, "-1")
+    assert {} == schema_of(database)
 
     migrate.upgrade(database)
     assert (migrate.HEAD, expected) == (migrate.current_revision(database), schema_of(database))
 
 
-def test_reset_removes_everything(database: Database) -> None:
+def test_reset_removes_everything(database: Database, url: str) -> None:
     """A reset leaves empty tables at the newest revision, of an old database and of a new file alike."""
-    url = str(database.url)
     reset_database(url)
     with database.write() as connection:
         connection.execute(text("INSERT INTO clockwork (id, last_tick) VALUES (1, '2026-01-01 00:00:00')"))
@@ -85,10 +142,8 @@ def test_reset_removes_everything(database: Database) -> None:
     assert migrate.HEAD == migrate.current_revision(database)
 
 
-def test_verbs_tell_the_revision(tmp_path: Path) -> None:
+def test_verbs_tell_the_revision(url: str) -> None:
     """Upgrading and downgrading say where the database is then."""
-    url = f"sqlite:///{tmp_path}/alisio.db"
-
     assert migrate.HEAD == upgrade_database(url)
     assert migrate.HEAD == upgrade_database(url, "head")
     assert downgrade_database(url, "base") is None
@@ -117,9 +172,8 @@ def test_database_of_a_newer_release(database: Database) -> None:
     assert "9999" == migrate.current_revision(database)
 
 
-def test_several_at_once(tmp_path: Path) -> None:
+def test_several_at_once(url: str) -> None:
     """Processes that find no tables at the same moment make them once, and none of them fails."""
-    url = f"sqlite:///{tmp_path}/alisio.db"
     program = textwrap.dedent(
         """
         import sys

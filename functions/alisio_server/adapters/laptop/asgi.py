@@ -66,17 +66,20 @@ class AsgiApp:
                 return
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limit = MAX_BUNDLE_BYTES if _BUNDLE_CONTENT.fullmatch(scope["path"]) else MAX_BODY_BYTES
+        loop = asyncio.get_running_loop()
+        limit, refusal = MAX_BODY_BYTES, None
+        if _BUNDLE_CONTENT.fullmatch(scope["path"]):
+            # So much is kept in memory only for those who may send it.
+            limit = MAX_BUNDLE_BYTES
+            refusal = await loop.run_in_executor(self._worker, self._refuse, _event_of(scope, b""))
         try:
-            body = await _read_body(receive, limit)
+            body = await _read_body(receive, 0 if refusal else limit)
         except _ClientLeftError:
             return
-        if body is None:
-            await _send(send, _too_large(limit), with_body=True)
+        if refusal is not None or body is None:
+            await _send(send, refusal or _too_large(limit), with_body=True)
             return
-        event = _event_of(scope, body)
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._worker, self._answer, event)
+        answer = await loop.run_in_executor(self._worker, self._answer, _event_of(scope, body))
         wait = asked_to_wait(answer)
         if wait is not None:
             waited = await self._wait(wait, receive)
@@ -84,6 +87,10 @@ class AsgiApp:
                 return
             answer = waited
         await _send(send, answer, with_body=scope["method"] != "HEAD")
+
+    def _refuse(self, event: Event) -> HttpAnswer | None:
+        refusal = self._api.refuse(event)
+        return None if refusal is None else to_answer(refusal)
 
     def _answer(self, event: Event) -> HttpAnswer:
         return to_answer(self._api.resolve(event))

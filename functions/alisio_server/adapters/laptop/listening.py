@@ -15,14 +15,20 @@ from typing import Any
 import uvicorn
 
 from alisio_server.adapters.laptop.asgi import AsgiApp
-from alisio_server.adapters.laptop.bells import Bells
+from alisio_server.adapters.laptop.bells import Bells, OwnBells
+from alisio_server.adapters.laptop.shared_bells import SharedBells
+from alisio_server.adapters.laptop.silence import Silence
 from alisio_server.adapters.laptop.ticking import Ticker
+from alisio_server.adapters.laptop.tls import check_tls_files
+from alisio_server.adapters.laptop.workers import Workers
 from alisio_server.app import Api
+from alisio_server.database.engine import is_postgresql
 from alisio_server.errors import ConflictError, InvalidInputError
 from alisio_server.orchestration.tick import tick
+from alisio_server.orchestration.waking import upcoming_wake_ups
 from alisio_server.ports import WakeUps
 from alisio_server.services import Services
-from alisio_server.settings import ServerSettings
+from alisio_server.settings import ServerSettings, TlsFiles
 
 # Longer than clients keep idle connections, so that it is they who close them and never meet a closed one.
 _KEEP_ALIVE_SECONDS = 75
@@ -69,38 +75,77 @@ def listen(
 
     Args:
         settings: Where to listen, and how often to tick.
-        open_services: Opens what the API works with; called once the port is ours, with the bell to use.
+        open_services: Opens what the API works with; called once the port is ours, with the bell to use, in every
+            process.
         on_ready: Called with the address of the API once it answers.
 
     Raises:
         ConflictError: The port is in use.
-        InvalidInputError: The host is none of this machine.
+        InvalidInputError: The host is none of this machine, several workers were asked for on SQLite, or the
+            certificate cannot be used.
     """
+    if settings.tls is not None:
+        check_tls_files(settings.tls)
+    if settings.workers > 1:
+        _refuse_workers(settings)
     with closing(_bind(settings.host, settings.port)) as listener:
-        bells = Bells()
-        services = open_services(bells)
-        ticker = Ticker(partial(_tick, services, settings.tick_seconds), settings.tick_seconds)
-        address = _address(settings.host, listener)
+        address = _address(settings, listener)
 
-        def ready() -> None:
-            ticker.start()
+        def say_ready() -> None:
             if on_ready is not None:
                 on_ready(address)
 
+        if settings.workers == 1:
+            _serve(settings, open_services, listener, say_ready)
+            return
+        # A database that cannot be used shows itself here, once, and is brought to its revision before they begin.
+        open_services(Silence()).database.dispose()
+        Workers(settings.workers, partial(_serve, settings, open_services, listener)).run(say_ready)
+
+
+def _serve(
+    settings: ServerSettings,
+    open_services: Callable[[WakeUps], Services],
+    listener: socket.socket,
+    on_ready: Callable[[], None],
+) -> None:
+    """Serve on a listening socket, as the only process or as one of several."""
+    shared = is_postgresql(settings.database_url)
+    bells = Bells(shared=shared)
+    bell = SharedBells(settings.database_url, bells) if shared else OwnBells(bells)
+    with closing(bell), closing(bells):
+        services = open_services(bell)
+        ticker = Ticker(partial(_tick, services, settings.tick_seconds), settings.tick_seconds)
+
+        def ready() -> None:
+            bell.keep(upcoming_wake_ups(services.database))
+            ticker.start()
+            on_ready()
+
         try:
-            server = _Server(_config(AsgiApp(Api(services), bells)), bells, ready)
-            server.run(sockets=[listener])
+            _Server(_config(AsgiApp(Api(services), bells), settings.tls), bells, ready).run(sockets=[listener])
         finally:
             ticker.stop()
-            bells.close()
             services.database.dispose()
+
+
+def _refuse_workers(settings: ServerSettings) -> None:
+    if not is_postgresql(settings.database_url):
+        raise InvalidInputError(
+            "one process serves an SQLite database: others would not hear its wake-ups, and all would wait for its one "
+            "writer; use one worker, or PostgreSQL (ALISIO_API_DATABASE_CONNECTION_URL)",
+            code="workers_need_postgresql",
+            field="workers",
+        )
+    if not hasattr(os, "fork"):
+        raise InvalidInputError("several workers need a system that can fork; use one", code="no_fork", field="workers")
 
 
 def _tick(services: Services, seconds: float) -> Mapping[str, Exception]:
     return tick(services, seconds).failed
 
 
-def _config(app: AsgiApp) -> uvicorn.Config:
+def _config(app: AsgiApp, tls: TlsFiles | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="asyncio",
@@ -111,6 +156,8 @@ def _config(app: AsgiApp) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
         backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
@@ -152,6 +199,9 @@ def _listening(family: int, kind: int, protocol: int, address: tuple[Any, ...]) 
     return listener
 
 
-def _address(host: str, listener: socket.socket) -> str:
+def _address(settings: ServerSettings, listener: socket.socket) -> str:
+    """Tell where programs on this machine reach the API."""
     port = listener.getsockname()[1]
-    return f"http://[{host}]:{port}/api" if ":" in host else f"http://{host}:{port}/api"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    scheme = "http" if settings.tls is None else "https"
+    return f"{scheme}://[{host}]:{port}/api" if ":" in host else f"{scheme}://{host}:{port}/api"

@@ -56,14 +56,14 @@ def get_flow_run(connection: Connection, flow_run_id: UUID) -> FlowRun:
 
 def filter_flow_runs(connection: Connection, query: FlowRunQuery) -> Page[FlowRun]:
     """Read a page of flow runs."""
-    statement = _RUNS.where(*_conditions(connection, query.filter))
+    statement = _RUNS.where(*conditions_of(connection, query.filter))
     order = _ORDERS[query.sort]
     return read_page(connection, statement, order, _build, limit=query.limit, cursor=query.cursor)
 
 
 def count_flow_runs(connection: Connection, wanted: FlowRunFilter) -> Count:
     """Count flow runs, up to 10,000."""
-    return count_rows(connection, select(flow_run.c.id).where(*_conditions(connection, wanted)))
+    return count_rows(connection, select(flow_run.c.id).where(*conditions_of(connection, wanted)))
 
 
 def get_flow_run_states(connection: Connection, flow_run_id: UUID) -> list[StateRecord]:
@@ -87,7 +87,8 @@ def get_flow_run_states(connection: Connection, flow_run_id: UUID) -> list[State
     return states
 
 
-def _conditions(connection: Connection, wanted: FlowRunFilter) -> list[ColumnElement[bool]]:
+def conditions_of(connection: Connection, wanted: FlowRunFilter) -> list[ColumnElement[bool]]:
+    """Make the conditions on `flow_run` that a filter says."""
     columns = flow_run.c
     return [
         *any_of(columns.id, wanted.ids),

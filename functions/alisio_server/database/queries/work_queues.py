@@ -62,18 +62,28 @@ def get_queue_ids(connection: Connection, pool: str, names: Sequence[str] | None
     Raises:
         NotFoundError: There is no such pool, or it lacks one of the queues.
     """
+    ids = {name: queue_id for queue_id, name in get_queue_names(connection, pool).items()}
+    for name in names or ():
+        if name not in ids:
+            raise _no_such_queue(pool, name)
+    return [ids[name] for name in (ids if names is None else names)]
+
+
+def get_queue_names(connection: Connection, pool: str) -> dict[UUID, str]:
+    """Find the names of all queues of a pool, by their ids.
+
+    Raises:
+        NotFoundError: There is no such pool.
+    """
     statement = (
         select(work_queue.c.id, work_queue.c.name)
         .join(work_pool, work_pool.c.id == work_queue.c.work_pool_id)
         .where(work_pool.c.name == pool)
     )
-    ids = {row.name: row.id for row in connection.execute(statement)}
-    if not ids:
+    names = {row.id: row.name for row in connection.execute(statement)}
+    if not names:
         _require_pool(connection, pool)
-    for name in names or ():
-        if name not in ids:
-            raise _no_such_queue(pool, name)
-    return [ids[name] for name in (ids if names is None else names)]
+    return names
 
 
 def _require_pool(connection: Connection, pool: str) -> None:

@@ -16,6 +16,7 @@ from alisio_server.database.tables import deployment, flow_run, flow_run_state, 
 from alisio_server.errors import InvalidInputError
 from alisio_server.orchestration.leases import HORIZON
 from alisio_server.orchestration.new_runs import first_state, scheduled_run
+from alisio_server.orchestration.overlaps import SCHEDULE, policy_of
 from alisio_server.orchestration.scheduling.occurrences import Rule, latest_due, occurrences
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.services import Transaction
@@ -130,12 +131,12 @@ def _materialise(tx: Transaction, schedules: Sequence[Row[Any]], now: datetime) 
         except InvalidInputError as error:
             _log.error("schedule %s of deployment %s is left out: %s", row.slug, row.deployment_id, error)
             continue
-        runs += [_run(homes[row.deployment_id], row, time, now) for time in times]
+        runs += [run_of_time(homes[row.deployment_id], row, time, time, now, SCHEDULE) for time in times]
         watermarks.append({"schedule_id": row.id, "watermark": watermark})
     if watermarks:
         move_on = update(schedule).where(schedule.c.id == bindparam("schedule_id"))
         tx.connection.execute(move_on.values(materialised_until=bindparam("watermark")), watermarks)
-    return _insert(tx, runs, now) if runs else 0
+    return insert_runs(tx, runs, now)
 
 
 def _homes(tx: Transaction, deployment_ids: set[UUID]) -> dict[UUID, Row[Any]]:
@@ -143,17 +144,45 @@ def _homes(tx: Transaction, deployment_ids: set[UUID]) -> dict[UUID, Row[Any]]:
     return {row.id: row for row in rows}
 
 
-def _run(home: Row[Any], row: Row[Any], time: datetime, now: datetime) -> dict[str, Any]:
-    return scheduled_run(home, time, now) | {
+def run_of_time(
+    home: Row[Any], row: Row[Any], time: datetime, due: datetime, now: datetime, created_by: str
+) -> dict[str, Any]:
+    """Lay out the row of a run that stands for a time of a schedule.
+
+    Args:
+        home: The deployment's row.
+        row: The schedule's row.
+        time: The time.
+        due: When the run is to start.
+        now: The database's time.
+        created_by: `schedule` or `backfill`.
+
+    Returns:
+        Values by the names of the columns of `flow_run`.
+    """
+    return scheduled_run(home, due, now) | {
         "parameters": {**home.parameters, **row.parameters},
         "tags": home.tags,
         "schedule_slug": row.slug,
         "occurrence": time,
-        "created_by": "schedule",
+        "overlap": policy_of(row.overlap, created_by),
+        "created_by": created_by,
     }
 
 
-def _insert(tx: Transaction, runs: list[dict[str, Any]], now: datetime) -> int:
+def insert_runs(tx: Transaction, runs: list[dict[str, Any]], now: datetime) -> int:
+    """Store runs of schedules, but for the times that have one already.
+
+    Args:
+        tx: The transaction; it sends the wake-ups after its commit.
+        runs: What `run_of_time` laid out.
+        now: The database's time.
+
+    Returns:
+        How many are new.
+    """
+    if not runs:
+        return 0
     statement = insert_into(tx, flow_run).on_conflict_do_nothing(
         index_elements=["deployment_id", "schedule_slug", "occurrence"]
     )

@@ -128,7 +128,7 @@ def _parse(parts: dict[str, str], start: datetime) -> rrule:
     try:
         rule = rrulestr(line, dtstart=start)
         never = next(iter(rule), None) is None
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
         raise _refused(str(error) or "it does not fit RFC 5545") from error
     if never or not isinstance(rule, rrule):
         raise _refused("it never falls due")

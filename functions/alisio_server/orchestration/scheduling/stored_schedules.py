@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -110,15 +111,19 @@ def set_active(tx: Transaction, deployment_id: UUID, slug: str, active: bool) ->
     """
     rows = {row.slug: row for row in lock_schedules(tx, deployment_id)}
     if slug not in rows:
-        known = ", ".join(rows) or "none"
-        message = f"the deployment has no schedule {slug!r}; it has: {known}"
-        raise NotFoundError(message, code="schedule_not_found")
+        raise no_such_schedule(slug, rows)
     if rows[slug].active == active:
         return
     change = update(schedule).where(schedule.c.id == rows[slug].id)
     tx.connection.execute(change.values(active=active, materialised_until=tx.now()))
     if not active:
         remove_unclaimed(tx, deployment_id, [slug])
+
+
+def no_such_schedule(slug: str, known: Iterable[str]) -> NotFoundError:
+    """Make the error for a schedule that its deployment lacks; `known` are those that it has."""
+    message = f"the deployment has no schedule {slug!r}; it has: {', '.join(known) or 'none'}"
+    return NotFoundError(message, code="schedule_not_found")
 
 
 def start_from_now(tx: Transaction, deployment_id: UUID) -> None:

@@ -8,6 +8,8 @@ from uuid import UUID
 from alisio.client.calls.base import UPLOAD_SECONDS, Call, path_of
 from alisio.contract.base import Page
 from alisio.contract.deployments import (
+    BackfillAnswer,
+    BackfillRequest,
     BundleAnnounce,
     BundleAnswer,
     Deployment,
@@ -74,6 +76,11 @@ def resume_deployment(deployment_id: UUID) -> Call[Deployment]:
 def patch_schedule(deployment_id: UUID, slug: str, patch: SchedulePatch) -> Call[Deployment]:
     """Switch one schedule on or off."""
     return Call("PATCH", path_of("deployments", deployment_id, "schedules", slug), Deployment, patch)
+
+
+def backfill_deployment(deployment_id: UUID, request: BackfillRequest) -> Call[BackfillAnswer]:
+    """Make the runs of times of a schedule that have passed. Sent again, it makes none twice."""
+    return Call("POST", path_of("deployments", deployment_id, "backfills"), BackfillAnswer, request)
 
 
 def create_run(deployment_id: UUID, request: FlowRunCreate) -> Call[FlowRun]:

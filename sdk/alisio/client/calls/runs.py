@@ -14,6 +14,8 @@ from alisio.contract.runs import (
     FlowRun,
     FlowRunFilter,
     FlowRunQuery,
+    FlowRunsDelete,
+    FlowRunsDeleted,
     LogQuery,
     LogRecord,
     TaskRun,
@@ -56,6 +58,11 @@ def retry_flow_run(flow_run_id: UUID) -> Call[FlowRun]:
 def delete_flow_run(flow_run_id: UUID) -> Call[None]:
     """Delete a flow run with its task runs and logs."""
     return Call("DELETE", path_of("flow-runs", flow_run_id), NoneType)
+
+
+def delete_flow_runs(request: FlowRunsDelete) -> Call[FlowRunsDeleted]:
+    """Delete flow runs by a filter, as far as one request goes. Sent again, it goes on."""
+    return Call("POST", "/flow-runs/delete", FlowRunsDeleted, request)
 
 
 def send_report(flow_run_id: UUID, report: Mapping[str, Any]) -> Call[ReportAnswer]:

@@ -15,6 +15,7 @@ from alisio.contract.work_pools import (
     ClaimRequest,
     Health,
     WakeUpAnswer,
+    WakeUpSource,
     WakeUpWait,
     WorkPool,
     WorkPoolCreate,
@@ -85,6 +86,11 @@ def delete_work_queue(pool: str, name: str) -> Call[None]:
 def claim(pool: str, request: ClaimRequest) -> Call[ClaimAnswer]:
     """Take due runs. The same `claim_id` gives the same jobs, so it may be sent again."""
     return Call("POST", path_of("work-pools", pool, "claims"), ClaimAnswer, request)
+
+
+def read_wake_up_source(pool: str) -> Call[WakeUpSource]:
+    """Ask how agents of the pool hear of work."""
+    return Call("GET", path_of("work-pools", pool, "wake-ups"), WakeUpSource)
 
 
 def wait_for_wake_up(pool: str, request: WakeUpWait) -> Call[WakeUpAnswer]:

@@ -18,9 +18,12 @@ branch_labels = None
 depends_on = None
 
 WHEN = sa.DateTime(timezone=True)
-JSON = sa.JSON().with_variant(JSONB(), "postgresql")
+JSON = sa.JSON()
+TAGS = sa.JSON().with_variant(JSONB(), "postgresql")
 ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TABLES = (
+    "api_key",
+    "audit_log",
     "bundle",
     "clockwork",
     "flow",
@@ -28,6 +31,7 @@ TABLES = (
     "agent",
     "claim",
     "work_queue",
+    "deleted_work_queue",
     "deployment",
     "flow_run",
     "schedule",
@@ -39,6 +43,8 @@ TABLES = (
 
 
 def upgrade() -> None:
+    _create_api_key()
+    _create_audit_log()
     _create_bundle()
     _create_clockwork()
     _create_flow()
@@ -46,6 +52,7 @@ def upgrade() -> None:
     _create_agent()
     _create_claim()
     _create_work_queue()
+    _create_deleted_work_queue()
     _create_deployment()
     _create_flow_run()
     _create_schedule()
@@ -64,12 +71,48 @@ def _only(condition: str) -> dict[str, Any]:
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
+def _create_api_key() -> None:
+    op.create_table(
+        "api_key",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("created", WHEN, nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("expires", WHEN),
+        sa.Column("last_used", WHEN),
+        sa.Column("revoked", WHEN),
+        sa.PrimaryKeyConstraint("id", name="pk_api_key"),
+    )
+    op.create_index("ix_api_key_name", "api_key", ["name"], unique=True, **_only("revoked IS NULL"))
+
+
+def _create_audit_log() -> None:
+    op.create_table(
+        "audit_log",
+        sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
+        sa.Column("timestamp", WHEN, nullable=False),
+        sa.Column("actor", sa.String(length=200), nullable=False),
+        sa.Column("api_key_id", sa.Uuid()),
+        sa.Column("role", sa.String(length=20), nullable=False),
+        sa.Column("action", sa.String(length=100), nullable=False),
+        sa.Column("target", sa.String(length=1000), nullable=False),
+        sa.Column("fields", JSON, nullable=False),
+        sa.Column("refused", sa.Boolean(), nullable=False),
+        sa.Column("source", sa.String(length=100)),
+        sa.PrimaryKeyConstraint("id", name="pk_audit_log"),
+    )
+    op.create_index("ix_audit_log_timestamp", "audit_log", ["timestamp", "id"])
+
+
 def _create_bundle() -> None:
     op.create_table(
         "bundle",
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("created", WHEN, nullable=False),
+        sa.Column("unused_since", WHEN),
         sa.PrimaryKeyConstraint("sha256", name="pk_bundle"),
     )
 
@@ -79,6 +122,8 @@ def _create_clockwork() -> None:
         "clockwork",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("last_tick", WHEN, nullable=False),
+        sa.Column("logs_purged_until", WHEN),
+        sa.Column("task_runs_purged_until", WHEN),
         sa.PrimaryKeyConstraint("id", name="pk_clockwork"),
     )
 
@@ -162,6 +207,15 @@ def _create_work_queue() -> None:
     )
 
 
+def _create_deleted_work_queue() -> None:
+    op.create_table(
+        "deleted_work_queue",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("deleted", WHEN, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_deleted_work_queue"),
+    )
+
+
 def _create_deployment() -> None:
     op.create_table(
         "deployment",
@@ -171,7 +225,7 @@ def _create_deployment() -> None:
         sa.Column("entrypoint", sa.String(length=500), nullable=False),
         sa.Column("version", sa.String(length=200)),
         sa.Column("description", sa.Text()),
-        sa.Column("tags", JSON, nullable=False),
+        sa.Column("tags", TAGS, nullable=False),
         sa.Column("parameters", JSON, nullable=False),
         sa.Column("parameter_schema", JSON, nullable=False),
         sa.Column("enforce_parameter_schema", sa.Boolean(), nullable=False),
@@ -206,13 +260,14 @@ def _create_flow_run() -> None:
         sa.Column("work_queue_id", sa.Uuid()),
         sa.Column("schedule_slug", sa.String(length=100)),
         sa.Column("occurrence", WHEN),
+        sa.Column("overlap", sa.String(length=20)),
         sa.Column("idempotency_key", sa.String(length=200)),
         sa.Column("created_by", sa.String(length=20), nullable=False),
         sa.Column("parent_flow_run_id", sa.Uuid()),
         sa.Column("root_flow_run_id", sa.Uuid(), nullable=False),
         sa.Column("parameters", JSON, nullable=False),
         sa.Column("job_variables", JSON, nullable=False),
-        sa.Column("tags", JSON, nullable=False),
+        sa.Column("tags", TAGS, nullable=False),
         sa.Column("state_type", sa.String(length=20), nullable=False),
         sa.Column("state_name", sa.String(length=100), nullable=False),
         sa.Column("state_message", sa.Text()),
@@ -260,8 +315,15 @@ def _create_flow_run() -> None:
     op.create_index("ix_flow_run_created", "flow_run", ["created", "id"])
     op.create_index("ix_flow_run_deployment", "flow_run", ["deployment_id", "created"])
     op.create_index("ix_flow_run_due", "flow_run", ["due", "id"])
+    op.create_index("ix_flow_run_ended", "flow_run", ["ended"], **_only("ended IS NOT NULL"))
     op.create_index("ix_flow_run_flow", "flow_run", ["flow_id", "created"])
     op.create_index("ix_flow_run_lease_until", "flow_run", ["lease_until"], **_only("lease_until IS NOT NULL"))
+    op.create_index(
+        "ix_flow_run_overlap",
+        "flow_run",
+        ["deployment_id", "schedule_slug", "occurrence"],
+        **_only("overlap IS NOT NULL AND ended IS NULL"),
+    )
     op.create_index("ix_flow_run_parent", "flow_run", ["parent_flow_run_id"])
     op.create_index("ix_flow_run_root", "flow_run", ["root_flow_run_id"], **_only("root_flow_run_id != id"))
     op.create_index("ix_flow_run_state", "flow_run", ["state_type", "created"])
@@ -283,6 +345,7 @@ def _create_schedule() -> None:
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("parameters", JSON, nullable=False),
         sa.Column("catch_up", sa.String(length=20), nullable=False),
+        sa.Column("overlap", sa.String(length=20), nullable=False),
         sa.Column("materialised_until", WHEN, nullable=False),
         sa.ForeignKeyConstraint(
             ["deployment_id"], ["deployment.id"], name="fk_schedule_deployment_id", ondelete="CASCADE"
@@ -350,7 +413,7 @@ def _create_task_run() -> None:
         sa.Column("task_key", sa.String(length=500), nullable=False),
         sa.Column("name", sa.String(length=500), nullable=False),
         sa.Column("index", sa.Integer(), nullable=False),
-        sa.Column("tags", JSON, nullable=False),
+        sa.Column("tags", TAGS, nullable=False),
         sa.Column("inputs", JSON, nullable=False),
         sa.Column("state_type", sa.String(length=20), nullable=False),
         sa.Column("state_name", sa.String(length=100), nullable=False),

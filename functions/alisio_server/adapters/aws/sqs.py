@@ -1,0 +1,205 @@
+"""Wake-ups over Amazon SQS: one queue a work queue, which agents receive from without asking the API.
+
+An SQS queue is named after the id of its work queue and not its name: SQS refuses the name of a deleted queue for 60 s.
+Limits and error codes are those of the SQS API reference (SendMessageBatch, CreateQueue).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from alisio.contract.base import utc_now
+from alisio_server.errors import InvalidInputError
+from alisio_server.ports import QueueAddress, WakeUp
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+VISIBILITY_SECONDS = 60
+"""How long an agent has for a claim before another one hears of the message."""
+LONG_POLL_SECONDS = 20
+MAX_RECEIVES = 5
+_MAX_BATCH = 10
+_MAX_DELAY_SECONDS = 900
+_REST_SECONDS = 5.0
+_GONE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
+_DIFFERS = frozenset({"QueueAlreadyExists", "QueueNameExists"})
+
+
+class SqsWakeUps:
+    """The ports `WakeUps` and `WakeUpQueues` on SQS. Any thread may call it.
+
+    While SQS cannot be reached it is left alone for 5 s at a time, so that requests do not wait for it one by one.
+
+    Args:
+        client: Of the region in which the queues are.
+        prefix: What the names of all queues begin with. Installations that share an account and a region differ in it.
+    """
+
+    def __init__(self, client: SQSClient, prefix: str) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._lock = threading.Lock()
+        self._urls: dict[UUID, str] = {}
+        self._dead_letters: str | None = None
+        self._rests_until = 0.0
+        self._reason = ""
+
+    def send(self, wake_ups: Iterable[WakeUp]) -> None:
+        """Send wake-ups, each to be received from the second on in which its run is due; see `WakeUps.send`."""
+        by_queue: dict[UUID, list[WakeUp]] = defaultdict(list)
+        for wake_up in wake_ups:
+            by_queue[wake_up.work_queue_id].append(wake_up)
+        with self._reached():
+            for queue_id, given in by_queue.items():
+                for first in range(0, len(given), _MAX_BATCH):
+                    self._send_batch(queue_id, given[first : first + _MAX_BATCH])
+
+    def addresses(self, queue_ids: Iterable[UUID]) -> Mapping[UUID, QueueAddress]:
+        """Tell where agents receive, and make what is missing; see `WakeUpQueues.addresses`."""
+        region = self._client.meta.region_name
+        with self._reached():
+            return {queue_id: QueueAddress(self._make(queue_id), region) for queue_id in queue_ids}
+
+    def forget(self, queue_ids: Iterable[UUID]) -> None:
+        """Delete queues; see `WakeUpQueues.forget`."""
+        with self._reached():
+            for queue_id in queue_ids:
+                self._delete(queue_id)
+
+    def _send_batch(self, queue_id: UUID, batch: Sequence[WakeUp]) -> None:
+        known = self._urls.get(queue_id)
+        try:
+            self._send_to(known or self._make(queue_id), batch)
+        except self._client.exceptions.ClientError as error:
+            if known is None or _code(error) not in _GONE:
+                raise
+            self._send_to(self._make(queue_id), batch)
+
+    def _send_to(self, url: str, batch: Sequence[WakeUp]) -> None:
+        now = utc_now()
+        answer = self._client.send_message_batch(
+            QueueUrl=url,
+            Entries=[
+                {
+                    "Id": str(number),
+                    "MessageBody": json.dumps({"flow_run_id": str(wake_up.flow_run_id)}),
+                    "DelaySeconds": _delay_seconds(wake_up.due, now),
+                }
+                for number, wake_up in enumerate(batch)
+            ],
+        )
+        if failed := answer.get("Failed"):
+            reason = failed[0].get("Message") or failed[0]["Code"]
+            raise OSError(f"SQS did not take {len(failed)} of {len(batch)} wake-ups: {reason}")
+
+    def _make(self, queue_id: UUID) -> str:
+        attributes: dict[QueueAttributeNameType, str] = {
+            "SqsManagedSseEnabled": "true",
+            "VisibilityTimeout": str(VISIBILITY_SECONDS),
+            "ReceiveMessageWaitTimeSeconds": str(LONG_POLL_SECONDS),
+            "RedrivePolicy": json.dumps(
+                {"deadLetterTargetArn": self._dead_letter_arn(), "maxReceiveCount": str(MAX_RECEIVES)}
+            ),
+        }
+        try:
+            url = self._ensure(self._name(queue_id), attributes)
+        except self._client.exceptions.ClientError:
+            self._dead_letters = None  # it may be that queue which somebody deleted: the next try makes it again
+            raise
+        self._urls[queue_id] = url
+        return url
+
+    def _ensure(self, name: str, attributes: dict[QueueAttributeNameType, str]) -> str:
+        """Make a queue, or bring one that is there to these attributes."""
+        try:
+            return self._client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        except self._client.exceptions.ClientError as error:
+            if _code(error) not in _DIFFERS:
+                raise
+        url = self._client.get_queue_url(QueueName=name)["QueueUrl"]
+        self._client.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+        return url
+
+    def _dead_letter_arn(self) -> str:
+        with self._lock:
+            if self._dead_letters is None:
+                url = self._ensure(f"{self._prefix}-dead-letters", {"SqsManagedSseEnabled": "true"})
+                answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+                self._dead_letters = answer["Attributes"]["QueueArn"]
+            return self._dead_letters
+
+    def _delete(self, queue_id: UUID) -> None:
+        self._urls.pop(queue_id, None)
+        try:
+            url = self._client.get_queue_url(QueueName=self._name(queue_id))["QueueUrl"]
+            self._client.delete_queue(QueueUrl=url)
+        except self._client.exceptions.ClientError as error:
+            if _code(error) not in _GONE:
+                raise
+
+    def _name(self, queue_id: UUID) -> str:
+        return f"{self._prefix}-{queue_id}"
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Turn what boto3 raises into `OSError`, and leave SQS alone for a while where it cannot be reached."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if time.monotonic() < self._rests_until:
+            raise OSError(self._reason)
+        try:
+            yield
+        except ClientError as error:
+            raise OSError(f"SQS refuses: {error}") from error
+        except BotoCoreError as error:
+            self._reason = f"SQS cannot be used: {error}"
+            self._rests_until = time.monotonic() + _REST_SECONDS
+            raise OSError(self._reason) from error
+
+
+def open_sqs(prefix: str) -> SqsWakeUps:
+    """Open the wake-ups on SQS, with the region, credentials and endpoint that boto3 finds by itself.
+
+    SQS need not answer yet.
+
+    Args:
+        prefix: What the names of all queues begin with.
+
+    Raises:
+        InvalidInputError: boto3 is not installed, or it cannot tell the region.
+    """
+    try:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+    except ImportError as error:
+        message = "ALISIO_WAKE_UPS=sqs needs boto3: install it with `pip install 'alisio[aws]'`"
+        raise InvalidInputError(message, code="aws_not_installed", field="wake_ups") from error
+    # Requests of users wait for these calls.
+    config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+    try:
+        return SqsWakeUps(boto3.client("sqs", config=config), prefix)
+    except (BotoCoreError, ValueError) as error:
+        message = f"SQS cannot be used: {error} See AWS_REGION and AWS_ENDPOINT_URL"
+        raise InvalidInputError(message, code="aws_not_configured", field="wake_ups") from error
+
+
+def _delay_seconds(due: datetime, now: datetime) -> int:
+    """Round down: an agent may claim a run up to 2 s before it is due, and waits that out."""
+    return max(0, min(_MAX_DELAY_SECONDS, math.floor((due - now).total_seconds())))
+
+
+def _code(error: Any) -> str:
+    code: str = error.response["Error"]["Code"]
+    return code

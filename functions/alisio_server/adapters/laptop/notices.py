@@ -1,0 +1,99 @@
+"""Wake-ups as notifications of PostgreSQL: sending them, and how they are written.
+
+A ring's number is the database's clock, read under a lock that is held until the commit. PostgreSQL hands
+notifications out in the order of their commits (https://www.postgresql.org/docs/current/sql-notify.html), so in every
+process that listens numbers only grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from alisio_server.database.engine import Database
+from alisio_server.ports import WakeUp
+
+CHANNEL = "alisio_wake_ups"
+"""What to listen to."""
+
+# The first eight letters of the channel's name, as a number: no other user of the database is likely to lock it.
+_LOCK_KEY = int.from_bytes(b"alisio_w")
+_LOCK = text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_LOCK_KEY)
+_NUMBER = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+_NOTIFY = text("SELECT pg_notify(:channel, :payload)").bindparams(channel=CHANNEL)
+# A payload has 8000 bytes at most, and a wake-up takes up to 80 of them.
+_IN_ONE_PAYLOAD = 90
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Notifier:
+    """The `WakeUps` port of a process that shares PostgreSQL with the servers: it tells them all.
+
+    Args:
+        database: The database.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def send(self, wake_ups: Iterable[WakeUp]) -> None:
+        """Tell every server process.
+
+        Raises:
+            OSError: The database cannot be reached.
+        """
+        given = list(wake_ups)
+        if not given:
+            return
+        try:
+            with self._database.write() as connection:
+                number = take_number(connection)
+                now = self._database.now(connection)
+                payloads = [{"payload": _write(number, part, now)} for part in _parts(given)]
+                connection.execute(_NOTIFY, payloads)
+        except SQLAlchemyError as error:
+            raise OSError(f"PostgreSQL cannot be notified: {getattr(error, 'orig', None) or error}") from error
+
+
+def take_number(connection: Connection) -> int:
+    """Take the number of a ring: the database's clock in microseconds since 1970.
+
+    The lock is held until the transaction ends, so numbers grow in the order of commits.
+    """
+    connection.execute(_LOCK)
+    number: int = connection.execute(_NUMBER).scalar_one()
+    return number
+
+
+def _parts(wake_ups: Sequence[WakeUp]) -> Iterator[Sequence[WakeUp]]:
+    for start in range(0, len(wake_ups), _IN_ONE_PAYLOAD):
+        yield wake_ups[start : start + _IN_ONE_PAYLOAD]
+
+
+def _write(number: int, wake_ups: Iterable[WakeUp], now: datetime) -> str:
+    # How long to wait and not until when: the clocks of two machines differ.
+    entries = (
+        f"{wake_up.work_queue_id.hex}{wake_up.flow_run_id.hex}{max(0, -((now - wake_up.due) // _MILLISECOND))}"
+        for wake_up in wake_ups
+    )
+    return ";".join((str(number), *entries))
+
+
+def read_payload(payload: str, now: datetime) -> tuple[int, list[tuple[WakeUp, bool]]]:
+    """Read a notification: its number, and its wake-ups with whether they are due later.
+
+    Args:
+        payload: As `Notifier` writes it.
+        now: This process's time; when they are due is told by it.
+    """
+    number, *entries = payload.split(";")
+    wake_ups = []
+    for entry in entries:
+        delay = int(entry[64:])
+        wake_up = WakeUp(UUID(entry[:32]), UUID(entry[32:64]), now + delay * _MILLISECOND)
+        wake_ups.append((wake_up, delay > 0))
+    return int(number), wake_ups

@@ -1,0 +1,83 @@
+"""ministack: AWS on this machine for tests, in a Python environment of its own that `make unit` installs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import httpx
+from tests.waiting import wait_until
+
+PROGRAM = Path(__file__).parents[1] / ".venv-ministack" / "bin" / "ministack"
+REGION = "eu-south-2"
+
+
+class Ministack:
+    """One ministack on a free port of 127.0.0.1, whose state lies in a folder of its own.
+
+    Args:
+        folder: Where its state and its log go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            self.port: int = listener.getsockname()[1]
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Tell whether there is one to start."""
+        return PROGRAM.exists()
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables with which boto3 finds it."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+
+    def start(self) -> None:
+        """Start it, and wait until it answers. After `stop` it is empty again."""
+        # What it starts inherits its variables, so it gets no others of this process.
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self._folder),
+            "GATEWAY_PORT": str(self.port),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "STATE_DIR": str(self._folder / "state"),
+            "S3_DATA_DIR": str(self._folder / "s3"),
+        }
+        log = self._folder / "ministack.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen([PROGRAM], env=environment, cwd=self._folder, stdout=output, stderr=output)
+        wait_until(self._is_healthy, 30, lambda: f"ministack to answer\n{log.read_text(errors='replace')}")
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def _is_healthy(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/_ministack/health", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
