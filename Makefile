@@ -47,8 +47,8 @@ unit: $(VENV)/.dev .venv-ministack/.installed  ## Unit and integration tests, an
 e2e: $(VENV)/.dev  ## Scenarios through the public commands and the API
 	@$(BIN)/pytest tests/e2e
 
-chaos: $(VENV)/.dev .venv-ministack/.installed  ## Faults: ROUNDS=300 SEED=7 SETUP=sqlite|postgres|postgres-sqs|all; or OUTAGE=1
-	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(SETUP),--setup $(SETUP)) $(if $(OUTAGE),--outage)
+chaos: $(VENV)/.dev .venv-ministack/.installed  ## Faults: ROUNDS=300 SEED=7 SETUP=sqlite|postgres|postgres-sqs|all; KILLS=1, OUTAGE=1
+	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(SETUP),--setup $(SETUP)) $(if $(KILLS),--kills) $(if $(OUTAGE),--outage)
 
 hostile: $(VENV)/.dev  ## Hostile input at length: CASES=20000 requests over all routes, LINES=1000000 of output
 	@HOSTILE_CASES=$(or $(CASES),20000) HOSTILE_LINES=$(or $(LINES),1000000) $(BIN)/pytest tests/hostile

@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=100, help="faults begun")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="of all that is drawn")
     parser.add_argument("--setup", choices=[*SETUPS, "all"], default="sqlite")
+    parser.add_argument("--kills", action="store_true", help="kill flows and supervisors, and harm nothing else")
     parser.add_argument("--outage", action="store_true", help="the API away for 2 minutes, in place of the rounds")
     asked = parser.parse_args()
     # Servers inherit this: the signal may reach one that has not begun to listen for it.
@@ -39,23 +40,24 @@ def main() -> int:
         if asked.outage:
             breaches += sum(_with_setup(name, asked.seed, Outage(form)) for form in FORMS)
         else:
-            breaches += _with_setup(name, asked.seed, Rounds(asked.rounds))
+            breaches += _with_setup(name, asked.seed, Rounds(asked.rounds, kills_only=asked.kills))
     return 1 if breaches else 0
 
 
 class Rounds:
     """The storm, round by round."""
 
-    def __init__(self, rounds: int) -> None:
+    def __init__(self, rounds: int, *, kills_only: bool) -> None:
         self._rounds = rounds
+        self._kills_only = kills_only
 
     def command(self, name: str, seed: int) -> str:
         """Tell what repeats it."""
-        return f"make chaos ROUNDS={self._rounds} SEED={seed} SETUP={name}"
+        return f"make chaos ROUNDS={self._rounds} SEED={seed} SETUP={name}" + " KILLS=1" * self._kills_only
 
     def run(self, setup: Setup, seed: int, title: Callable[[], str]) -> int:
         """Let it loose, and return how many breaches there were."""
-        with closing(Storm(setup, seed)) as storm:
+        with closing(Storm(setup, seed, kills_only=self._kills_only)) as storm:
             storm.rage(self._rounds)
             storm.calm()
         reckoning = Reckoning(setup.ledger, setup.book, setup.deployments, storm.creator.orders)

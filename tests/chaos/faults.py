@@ -210,12 +210,10 @@ class StopAgent(_OnProcess):
 
 
 class WrongClock(_OnProcess):
-    """The clock of an agent's host is an hour off, and so is that of what it starts."""
+    """The clock of a process's host is an hour off, and so is that of what it starts."""
 
-    name = "an agent's clock an hour off"
     weight = 3
     seconds = (15.0, 30.0)
-    of = _agents
 
     def begin(self) -> None:
         assert self.storm.wrong_clock is not None
@@ -226,6 +224,22 @@ class WrongClock(_OnProcess):
     def heal(self) -> None:
         self.target.end(signal.SIGKILL)
         self.target.start()
+
+
+class WrongAgentClock(WrongClock):
+    """An agent's clock."""
+
+    name = "an agent's clock an hour off"
+    of = _agents
+
+
+class WrongServerClock(WrongClock):
+    """The clock of an API process that is not the database's, as SQLite's would be."""
+
+    name = "an API process's clock an hour off"
+    weight = 1
+    troubles = "server"
+    of = _servers
 
 
 class FullDisk(_OnProcess):
@@ -293,6 +307,9 @@ class TicksAtOnce(_OnProcess):
 
 
 PROCESS_FAULTS: tuple[type[Fault], ...] = (
-    KillChild, KillSupervisor, StopChild, StopSupervisor, KillAgent, StopAgent, WrongClock, FullDisk, KillServer,
-    StopServer, TicksAtOnce,
+    KillChild, KillSupervisor, StopChild, StopSupervisor, KillAgent, StopAgent, WrongAgentClock, FullDisk,
+    KillServer, StopServer, WrongServerClock, TicksAtOnce,
 )  # fmt: skip
+
+KILLS: tuple[type[Fault], ...] = (KillChild, KillSupervisor)
+"""What leaves everything well but the attempt that it hits."""

@@ -13,7 +13,7 @@ from itertools import count
 import psutil
 from tests.chaos.creator import Creator, Order
 from tests.chaos.deaths import Coroner
-from tests.chaos.faults import PROCESS_FAULTS, Fault, WrongClock
+from tests.chaos.faults import KILLS, PROCESS_FAULTS, Fault, WrongClock, WrongServerClock
 from tests.chaos.kinds import KINDS
 from tests.chaos.ledger import AWAY, ENDED
 from tests.chaos.road_faults import ROAD_FAULTS, KillPostgres, LoseSqs
@@ -29,12 +29,17 @@ _TRIES = 20
 class Storm:
     """A storm over a set-up. Everything is drawn from the seed; what is hit also depends on what runs.
 
+    Args:
+        setup: What it rages over.
+        seed: Of all that is drawn.
+        kills_only: Kill flows and supervisors and harm nothing else, so that nothing excuses a death known late.
+
     Attributes:
         begun: How often each fault was begun.
         overfull: When more slots of the pool were taken than it has.
     """
 
-    def __init__(self, setup: Setup, seed: int) -> None:
+    def __init__(self, setup: Setup, seed: int, *, kills_only: bool) -> None:
         self.setup = setup
         self.random = random.Random(seed)
         self.proxy, self.bell, self.wrong_clock = setup.proxy, setup.bell, setup.wrong_clock
@@ -47,7 +52,7 @@ class Storm:
         self._seed = seed
         self._healing: list[tuple[float, int, Fault]] = []
         self._numbers = count()
-        self._kinds = _faults_of(setup)
+        self._kinds = [*KILLS] if kills_only else _faults_of(setup)
 
     def rage(self, rounds: int) -> None:
         """Go through the rounds."""
@@ -164,9 +169,9 @@ def _faults_of(setup: Setup) -> list[type[Fault]]:
     """List the faults that a set-up can have."""
     missing: set[type[Fault]] = set()
     if setup.wrong_clock is None:
-        missing.add(WrongClock)
+        missing |= {fault for fault in PROCESS_FAULTS if issubclass(fault, WrongClock)}
     if setup.postgres is None:
-        missing.add(KillPostgres)
+        missing |= {KillPostgres, WrongServerClock}
     if setup.sqs is None:
         missing.add(LoseSqs)
     return [fault for fault in (*PROCESS_FAULTS, *ROAD_FAULTS) if fault not in missing]
