@@ -97,7 +97,7 @@ class Report(Request):
         sequence: 1, 2, 3 … within the attempt. One already applied is a no-op that gets the present answer;
             one that skips a number is refused with 409 `report_out_of_order`.
         states: States of the run itself since the last report, oldest first.
-        dropped_logs: How many debug lines the sender let go since the last report, for want of room.
+        dropped_logs: How many log lines the sender let go since the last report, for want of room.
     """
 
     attempt: Annotated[int, Field(ge=1)]

@@ -27,6 +27,11 @@ MAX_LOG_MESSAGE = 100_000
 MAX_WAITING_LOGS = 100_000
 """While nobody takes the news away, debug lines beyond this many are let go, and counted."""
 
+MAX_WAITING_LOG_BYTES = 256_000_000
+"""Nor are lines of any level kept beyond this: a flood must not take the memory that the flow's own work needs."""
+
+_ENTRY_BYTES = 250
+
 
 class LogEntry(NamedTuple):
     """A log line of a run. `at` is in seconds since 1970."""
@@ -70,6 +75,7 @@ class Outbox:
         self._subflows: dict[FlowRun, None] = {}
         self._task_runs: dict[TaskRun, None] = {}
         self._logs: deque[LogEntry] = deque()
+        self._log_bytes = 0
         self._dropped_logs = 0
 
     def open(self, root: FlowRun) -> None:
@@ -112,10 +118,12 @@ class Outbox:
         if self._muted:
             return
         with self._lock:
-            if len(self._logs) >= MAX_WAITING_LOGS and entry.level <= logging.DEBUG:
+            spare = entry.level <= logging.DEBUG and len(self._logs) >= MAX_WAITING_LOGS
+            if spare or self._log_bytes >= MAX_WAITING_LOG_BYTES:
                 self._dropped_logs += 1
                 return
             self._logs.append(entry)
+            self._log_bytes += _size_of(entry)
         if self._wake_for_log is None:
             self._announce()
         else:
@@ -173,6 +181,7 @@ class Outbox:
                 if not self._logs:
                     return
                 entry = self._logs.popleft()
+                self._log_bytes -= _size_of(entry)
             frame.add("logs", entry.to_line(self.root))
 
     def _add_root(self, frame: _Frame, may_end: bool) -> None:
@@ -189,6 +198,10 @@ class Outbox:
                 states.append(entry.to_record())
         if states:
             frame.body["states"] = states
+
+
+def _size_of(entry: LogEntry) -> int:
+    return _ENTRY_BYTES + len(entry.message)
 
 
 class _Frame:

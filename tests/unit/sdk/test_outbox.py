@@ -135,6 +135,22 @@ def test_debug_lines_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 2 == frame["dropped_logs"]
 
 
+def test_log_lines_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a number of bytes lines of every level are let go and counted, until there is room again."""
+    monkeypatch.setattr(outboxes, "MAX_WAITING_LOG_BYTES", 10_000)
+    outbox, run = _opened()
+    for number in range(5):
+        outbox.put_log(_log(run, f"{number}" * 5_000, logging.ERROR))
+
+    (frame,) = _frames(outbox)
+    outbox.put_log(_log(run, "there is room again"))
+    (later,) = _frames(outbox)
+
+    assert ["0", "1"] == [line["message"][0] for line in frame["logs"]]
+    assert 3 == frame["dropped_logs"]
+    assert ["there is room again"] == [line["message"] for line in later["logs"]]
+
+
 def test_long_history() -> None:
     """Of a very long history the first and the latest states are told."""
     outbox, run = _opened()
