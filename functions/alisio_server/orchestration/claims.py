@@ -137,12 +137,14 @@ def _room(tx: Transaction, pool: Row[Any], queues: list[Row[Any]], slots: int) -
     limited = sorted(key for key, limit in limits.items() if limit is not None)
     if not limited:
         return slots, {queue.id: slots for queue in queues}
+    # `key_share`: other claims refer to the same rows, and so do new runs; a stronger lock would wait for them all.
     if pool.concurrency_limit is not None:
-        tx.connection.execute(select(work_pool.c.id).where(work_pool.c.id == pool.id).with_for_update())
+        lock_pool = select(work_pool.c.id).where(work_pool.c.id == pool.id)
+        tx.connection.execute(lock_pool.with_for_update(key_share=True))
     ids = sorted((queue.id for queue in queues if queue.concurrency_limit is not None), key=str)
     if ids:
-        lock = select(work_queue.c.id).where(work_queue.c.id.in_(ids)).order_by(work_queue.c.id)
-        tx.connection.execute(lock.with_for_update()).all()
+        lock_queues = select(work_queue.c.id).where(work_queue.c.id.in_(ids)).order_by(work_queue.c.id)
+        tx.connection.execute(lock_queues.with_for_update(key_share=True)).all()
     used = slots_in_use(tx, limited)
     free = {key: slots if limits[key] is None else max(0, limits[key] - used[key]) for key in limits}
     return min(slots, free[pool_key(pool.id)]), {queue.id: free[queue_key(queue.id)] for queue in queues}

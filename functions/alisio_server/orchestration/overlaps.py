@@ -105,8 +105,8 @@ def hold_back(tx: Transaction, queue_ids: Collection[UUID] | None = None) -> int
 
 def _decide(tx: Transaction, row: Row[Any], now: datetime) -> bool:
     view = view_of(row)
-    if view.overlap is Overlap.CANCEL_OLDER and is_first_start(view):
-        _cancel_older(tx, row, now)
+    if view.overlap is Overlap.CANCEL_OLDER and is_first_start(view) and not _cancel_older(tx, row, now):
+        return False
     blocked, older_begun = tx.connection.execute(
         select(is_blocked(now), _older_begun()).where(flow_run.c.id == row.id)
     ).one()
@@ -119,7 +119,8 @@ def _decide(tx: Transaction, row: Row[Any], now: datetime) -> bool:
     return True
 
 
-def _cancel_older(tx: Transaction, row: Row[Any], now: datetime) -> None:
+def _cancel_older(tx: Transaction, row: Row[Any], now: datetime) -> bool:
+    """Cancel what goes before a run; False where somebody has locked some of it: it is for the next time then."""
     live = (
         flow_run.c.deployment_id == row.deployment_id,
         flow_run.c.schedule_slug == row.schedule_slug,
@@ -131,6 +132,7 @@ def _cancel_older(tx: Transaction, row: Row[Any], now: datetime) -> None:
     )
     for older in lock_runs(tx, *live, order_by=(flow_run.c.occurrence,), limit=_BATCH):
         move(tx, older, PersonCancels(_OVERTAKEN), now)
+    return not tx.connection.execute(select(exists().where(*live))).scalar_one()
 
 
 def free_to_start(tx: Transaction, rows: Sequence[Row[Any]], until: datetime) -> set[UUID]:

@@ -74,6 +74,18 @@ def test_concurrent_claims_share_the_runs(world: World) -> None:
     assert sorted(runs) == sorted(taken)
 
 
+def test_concurrent_claims_keep_to_a_limit(world: World) -> None:
+    """Claims at once of a pool and a queue with limits neither exceed them nor lock each other out."""
+    world.do(change_work_pool, "shore", WorkPoolPatch(concurrency_limit=5))
+    world.do(create_work_queue, "shore", WorkQueueCreate(name="narrow", concurrency_limit=10))
+    deployment_id = world.deploy(work_queue_name="narrow")
+    for _ in range(20):
+        world.run(deployment_id)
+    with ThreadPoolExecutor(8) as pool:
+        taken = [job for jobs in pool.map(lambda _: world.claim(1), range(24)) for job in jobs]
+    assert 5 == len(taken)
+
+
 def test_an_unknown_agent_is_refused(world: World) -> None:
     """An agent tells of itself before it claims; the line says how."""
     with pytest.raises(NotFoundError, match="PUT /api/agents/") as caught:

@@ -16,6 +16,7 @@ from alisio.contract.work_pools import Job
 from alisio_server.database.tables import flow_run
 from alisio_server.orchestration.backfills import backfill
 from alisio_server.orchestration.removal import delete_run
+from alisio_server.orchestration.stored_runs import load_run
 
 
 def scheduled(world: World, overlap: Overlap, **deployed: object) -> list[UUID]:
@@ -136,6 +137,25 @@ def test_the_newer_run_has_the_older_one_cancelled(world: World) -> None:
     assert "AwaitingConcurrencySlot" == world.read(second).state_name
     world.report(first, 4, StateType.CANCELLED)
     assert [second] == begin(world)
+
+
+def test_an_older_run_that_is_locked_is_cancelled_all_the_same(world: World) -> None:
+    """With `cancel_older` the newer run stays undecided while a report on the earlier one is being stored."""
+    if world.database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    first, second, _ = scheduled(world, Overlap.CANCEL_OLDER)
+    world.pass_time(300)
+    assert [first] == begin(world)
+    world.pass_time(295)
+    world.report(first, 2)
+    world.pass_time(5)
+    with world.transaction() as tx:
+        load_run(tx, first)
+        assert [] == world.claim()
+        world.tick()
+    assert ("Running", "Scheduled") == (world.read(first).state_name, world.read(second).state_name)
+    world.tick()
+    assert "cancel" == world.report(first, 3).directives[0].kind
 
 
 def test_of_many_that_wait_the_newest_is_left(world: World) -> None:
