@@ -180,7 +180,7 @@ def run_agent(options: AgentOptions) -> int:
         raise ApiUnreachableError(
             "an agent needs a server: start one with `alisio server start`, or set ALISIO_API_URL"
         )
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     identity = Identity(
         agent_id=new_id(),
         name=options.name or f"{socket.gethostname()}-{os.getpid()}",

@@ -176,12 +176,14 @@ def vacuum_database(url: str) -> None:
     """Give the space of removed rows back.
 
     Raises:
-        sqlalchemy.exc.OperationalError: Another process uses the file, or the disk has no room for a copy.
+        sqlalchemy.exc.OperationalError: The database is away, or SQLite's file in use, or the disk has no room for a
+            copy of it.
     """
     from alisio_server.orchestration.database_stats import vacuum
 
     database = Database(url)
     try:
+        migrate.upgrade(database)
         vacuum(database)
     finally:
         database.dispose()

@@ -60,15 +60,18 @@ class Services:
     change: Change | None = None
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, only_looks: bool = False) -> Iterator[Transaction]:
         """Open a writing transaction; commit it unless the block raises; then send the wake-ups it caused.
 
         The first one of a request that is a change says so in the audit log.
+
+        Args:
+            only_looks: What is asked for is only to be shown, so that nothing changes.
         """
         with self.database.write() as connection:
             transaction = Transaction(connection, self.database)
             yield transaction
-            if self.change is not None and not self.change.recorded:
+            if self.change is not None and not self.change.recorded and not only_looks:
                 record_change(connection, self.change, transaction.now())
         if self.change is not None:
             self.change.recorded = True

@@ -286,7 +286,7 @@ def _write_profiles(home: Path, document: Mapping[str, Any]) -> None:
 
     path = _profiles_path(home)
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(path, tomli_w.dumps(document), private=True)
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}") from error

@@ -73,7 +73,7 @@ class SqsQueues:
         self._shared = _Shared(claims, roster, api_outage, stopping)
         self._clients: dict[str, SQSClient] = {}
         self._receivers: dict[str, _Receiver] = {}
-        self._is_boto3_missing = False
+        self._is_unusable = False
 
     def listen(self, source: WakeUpSource) -> None:
         """Receive from the queues of the source for a minute, or until one of them is not there any more."""
@@ -95,16 +95,23 @@ class SqsQueues:
         self._receivers.clear()
 
     def _client(self, region: str) -> SQSClient | None:
-        if region not in self._clients and not self._is_boto3_missing:
+        if region not in self._clients and not self._is_unusable:
             try:
                 self._clients[region] = _open_client(region)
             except ImportError:
-                self._is_boto3_missing = True
-                logger.error(
-                    "the server sends wake-ups over Amazon SQS, and boto3 is not installed here: until "
-                    "`pip install 'alisio[aws]'` and a new start this agent asks for work once a minute"
-                )
+                self._say_unusable("boto3 is not installed here", "`pip install 'alisio[aws]'`")
+            except Exception as error:  # boto3's own, and it may not be there to name them: a profile, an address
+                self._say_unusable(f"that cannot be used here ({error})", "that is mended")
         return self._clients.get(region)
+
+    def _say_unusable(self, why: str, until: str) -> None:
+        self._is_unusable = True
+        logger.error(
+            "the server sends wake-ups over Amazon SQS, and %s: until %s and a new start this agent asks for work "
+            "once a minute",
+            why,
+            until,
+        )
 
 
 class _Receiver:
@@ -127,6 +134,12 @@ class _Receiver:
         self._ended.set()
 
     def _run(self) -> None:
+        try:
+            self._receive_all()
+        finally:
+            self._ended.set()  # whatever ended it, another one takes its place
+
+    def _receive_all(self) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
 
         shared, failures = self._shared, 0
@@ -169,7 +182,7 @@ class _Receiver:
     def _is_taken(self, message: MessageTypeDef) -> bool:
         try:
             run_id = json.loads(message["Body"])["flow_run_id"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return True  # none of ours: it has rung, and that is all that it can do
         return self._shared.roster.holds(str(run_id))
 

@@ -69,11 +69,11 @@ class Authentication:
             known = self._known.get(digest)
             if known is not None and self._clock() - known.verified < TRUSTED_SECONDS:
                 return _caller(known.owner, source)
-            if known is None:
-                self._refuse_guessing(source)
+            # A right key passes, whoever guesses beside it: nobody guesses 256 bits, and many share an address.
             owner = self._look_up(key.strip()) if scheme.lower() == "bearer" else None
             if owner is None:
                 self._known.pop(digest, None)
+                self._refuse_guessing(source)
                 self._throttle.note(source)
                 raise UnauthenticatedError(
                     f"the API key is unknown, revoked or expired: {_HOW}", code="api_key_refused"

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert
 
 from alisio_server.access.callers import Caller
-from alisio_server.database.tables import audit_log
+from alisio_server.database.access_tables import audit_log
 
 _MAX_FIELDS = 50
 _MAX_FIELD = 100

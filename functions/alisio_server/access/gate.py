@@ -22,6 +22,8 @@ from alisio_server.services import Services
 
 _REFUSAL_NOTED_EVERY_SECONDS = 60.0
 _MAX_REFUSALS = 10_000
+# What proxies add to what they pass on: who asks them is not of this machine, though they are.
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
 _OPEN_PATHS = ("/", "/docs", "/api/openapi.json")
 
 
@@ -113,16 +115,26 @@ def forbidden(caller: Caller, access: Access, action: str) -> ForbiddenError:
 def is_from_here(source: str, headers: Mapping[str, str]) -> bool:
     """Tell whether a request comes from this machine, and not from a page of another site in its browser.
 
-    Such a page can reach a port of this machine, but it cannot hide the names in `Host` and `Origin`.
+    Such a page can reach a port of this machine, but it cannot hide the names in `Host` and `Origin`. What a proxy
+    on this machine passes on comes from elsewhere, as far as it says that it is one.
 
     Args:
         source: The address that it came from.
         headers: Its headers, their names in lower case.
     """
-    named = [urlsplit(f"//{headers['host']}").hostname] if "host" in headers else []
+    if not _is_loopback(source) or any(name in headers for name in _FORWARDED):
+        return False
+    named = [_host_of(f"//{headers['host']}")] if "host" in headers else []
     if "origin" in headers:
-        named.append(urlsplit(headers["origin"]).hostname)
-    return _is_loopback(source) and all(host == "localhost" or _is_loopback(host) for host in named)
+        named.append(_host_of(headers["origin"]))
+    return all(host == "localhost" or _is_loopback(host) for host in named)
+
+
+def _host_of(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 def _is_loopback(host: str | None) -> bool:
@@ -150,8 +162,12 @@ def _target(event: Event) -> str:
 
 
 def _fields(event: Event) -> tuple[str, ...]:
-    """Read the names of a body's fields; none where it is no JSON object, as the bytes of a bundle are not."""
-    if not _headers(event).get("content-type", "").startswith("application/json"):
+    """Read the names of a body's fields; none where it is no JSON object, as the bytes of a bundle are not.
+
+    A body that does not say what it is, is JSON: so the routes read it.
+    """
+    kind = _headers(event).get("content-type") or "application/json"
+    if event["requestContext"]["http"]["method"] == "PUT" or not kind.startswith("application/json"):
         return ()
     try:
         body = json.loads(raw_body(event))

@@ -53,10 +53,12 @@ def normalise_url(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except Exception as error:
+    except Exception:
+        # What SQLAlchemy says may quote a part of a password.
         raise InvalidInputError(
-            f"the database address cannot be read: {error}; see ALISIO_API_DATABASE_CONNECTION_URL"
-        ) from error
+            "the database address cannot be read: write it as postgresql://USER:PASSWORD@HOST:PORT/NAME or "
+            "sqlite:///PATH, with @, : and / of a password as %40, %3A and %2F; see ALISIO_API_DATABASE_CONNECTION_URL"
+        ) from None
     kind = parsed.drivername.partition("+")[0]
     if kind not in _SYNC_DRIVERS:
         raise InvalidInputError(
@@ -95,10 +97,14 @@ class Database:
         self.url = normalise_url(url)
         self.is_sqlite = self.url.drivername.startswith("sqlite")
         if self.is_sqlite and self.url.database is not None:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            # Parameters, logs and results are nobody else's; a folder that is there already keeps its mode.
+            Path(self.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         options = {} if self.is_sqlite else _postgres_options(self.url, pool_size)
         try:
-            self.engine: Engine = create_engine(self.url, json_serializer=_COMPACT.encode, **options)
+            # Parameters of flows may be secrets: what a statement was given is in no error and so in no log.
+            self.engine: Engine = create_engine(
+                self.url, json_serializer=_COMPACT.encode, hide_parameters=True, **options
+            )
         except ModuleNotFoundError as error:
             raise InvalidInputError(f"PostgreSQL needs {error.name}: pip install 'alisio[postgres]'") from error
         if self.is_sqlite:

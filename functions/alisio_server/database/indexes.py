@@ -10,7 +10,9 @@ from typing import Any
 
 from sqlalchemy import Column, Index, text
 
-from alisio_server.database.tables import api_key, audit_log, concurrency_slot, flow_run, log, metadata, task_run
+from alisio_server.database.access_tables import api_key, audit_log
+from alisio_server.database.columns import metadata
+from alisio_server.database.tables import concurrency_slot, flow_run, log, task_run
 
 __all__ = ["metadata"]
 

@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy Core describes them for SQLite and PostgreSQL alike.
+"""The tables of work, as SQLAlchemy Core describes them for SQLite and PostgreSQL alike.
 
 Core and not the ORM: claims and reports are set operations, and importing the ORM costs 0.1 s of every script.
 The migrations in `migrations/` make these tables and the indexes of `indexes.py`; a test compares the two.
@@ -6,17 +6,13 @@ The migrations in `migrations/` make these tables and the indexes of `indexes.py
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Boolean,
     Column,
     Float,
     ForeignKey,
     Integer,
-    MetaData,
     SmallInteger,
     String,
     Table,
@@ -25,63 +21,45 @@ from sqlalchemy import (
     Uuid,
 )
 
+from alisio_server.database.columns import RowId, instant, metadata, row_key
 from alisio_server.database.types import Instant, Tags
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-RowId = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _id() -> Column[Any]:
-    return Column("id", Uuid(), primary_key=True)
-
-
-def _when(name: str, nullable: bool = False) -> Column[Any]:
-    return Column(name, Instant(), nullable=nullable)
-
-
-flow = Table("flow", metadata, _id(), Column("name", String(200), nullable=False, unique=True), _when("created"))
+flow = Table("flow", metadata, row_key(), Column("name", String(200), nullable=False, unique=True), instant("created"))
 
 work_pool = Table(
     "work_pool",
     metadata,
-    _id(),
+    row_key(),
     Column("name", String(200), nullable=False, unique=True),
     Column("type", String(50), nullable=False),
     Column("description", Text),
     Column("paused", Boolean, nullable=False, default=False),
     Column("concurrency_limit", Integer),
     Column("job_variables", JSON(), nullable=False, default=dict),
-    _when("created"),
+    instant("created"),
 )
 
 work_queue = Table(
     "work_queue",
     metadata,
-    _id(),
+    row_key(),
     Column("work_pool_id", ForeignKey("work_pool.id", ondelete="CASCADE"), nullable=False),
     Column("name", String(200), nullable=False),
     Column("priority", Integer, nullable=False, default=100),
     Column("paused", Boolean, nullable=False, default=False),
     Column("concurrency_limit", Integer),
     Column("description", Text),
-    _when("created"),
+    instant("created"),
     UniqueConstraint("work_pool_id", "name"),
 )
 
 # Work queues that were deleted, until what the bell keeps for them is deleted too.
-deleted_work_queue = Table("deleted_work_queue", metadata, _id(), _when("deleted"))
+deleted_work_queue = Table("deleted_work_queue", metadata, row_key(), instant("deleted"))
 
 agent = Table(
     "agent",
     metadata,
-    _id(),
+    row_key(),
     Column("name", String(200), nullable=False),
     Column("work_pool_id", ForeignKey("work_pool.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("queues", JSON()),
@@ -90,8 +68,8 @@ agent = Table(
     Column("pid", Integer, nullable=False),
     Column("version", String(50), nullable=False),
     Column("stopping", Boolean, nullable=False, default=False),
-    _when("first_seen"),
-    _when("last_seen"),
+    instant("first_seen"),
+    instant("last_seen"),
 )
 
 bundle = Table(
@@ -99,15 +77,15 @@ bundle = Table(
     metadata,
     Column("sha256", String(64), primary_key=True),
     Column("size", Integer, nullable=False),
-    _when("created"),
+    instant("created"),
     # Since when no deployment has it.
-    _when("unused_since", nullable=True),
+    instant("unused_since", nullable=True),
 )
 
 deployment = Table(
     "deployment",
     metadata,
-    _id(),
+    row_key(),
     Column("flow_id", ForeignKey("flow.id", ondelete="CASCADE"), nullable=False),
     Column("name", String(200), nullable=False),
     Column("entrypoint", String(500), nullable=False),
@@ -124,35 +102,35 @@ deployment = Table(
     Column("retries", Integer, nullable=False, default=0),
     Column("retry_delays", JSON(), nullable=False, default=list),
     Column("paused", Boolean, nullable=False, default=False),
-    _when("created"),
-    _when("updated"),
+    instant("created"),
+    instant("updated"),
     UniqueConstraint("flow_id", "name"),
 )
 
 schedule = Table(
     "schedule",
     metadata,
-    _id(),
+    row_key(),
     Column("deployment_id", ForeignKey("deployment.id", ondelete="CASCADE"), nullable=False),
     Column("slug", String(100), nullable=False),
     Column("cron", String(200)),
     Column("interval_seconds", Float),
-    _when("anchor", nullable=True),
+    instant("anchor", nullable=True),
     Column("rrule", Text),
-    _when("at", nullable=True),
+    instant("at", nullable=True),
     Column("timezone", String(100), nullable=False, default="UTC"),
     Column("active", Boolean, nullable=False, default=True),
     Column("parameters", JSON(), nullable=False, default=dict),
     Column("catch_up", String(20), nullable=False),
     Column("overlap", String(20), nullable=False),
-    _when("materialised_until"),
+    instant("materialised_until"),
     UniqueConstraint("deployment_id", "slug"),
 )
 
 flow_run = Table(
     "flow_run",
     metadata,
-    _id(),
+    row_key(),
     Column("name", String(500), nullable=False),
     Column("flow_id", ForeignKey("flow.id", ondelete="CASCADE"), nullable=False),
     Column("flow_version", String(200)),
@@ -160,7 +138,7 @@ flow_run = Table(
     Column("work_queue_id", ForeignKey("work_queue.id", ondelete="SET NULL")),
     # Where it comes from. A run of a schedule is identified by what it stands for.
     Column("schedule_slug", String(100)),
-    _when("occurrence", nullable=True),
+    instant("occurrence", nullable=True),
     # What happens while another run of its schedule has not ended; NULL: nothing, they may overlap.
     Column("overlap", String(20)),
     Column("idempotency_key", String(200)),
@@ -174,12 +152,12 @@ flow_run = Table(
     Column("state_type", String(20), nullable=False),
     Column("state_name", String(100), nullable=False),
     Column("state_message", Text),
-    _when("state_timestamp"),
+    instant("state_timestamp"),
     # CRASHED because a lease ended: its executor may come back and say otherwise.
     Column("provisional", Boolean, nullable=False, default=False),
-    _when("due"),
-    _when("started", nullable=True),
-    _when("ended", nullable=True),
+    instant("due"),
+    instant("started", nullable=True),
+    instant("ended", nullable=True),
     # Who executes it.
     Column("attempt", Integer, nullable=False, default=0),
     Column("unstarted_claims", Integer, nullable=False, default=0),
@@ -187,20 +165,20 @@ flow_run = Table(
     Column("claim_id", Uuid()),
     Column("agent_id", Uuid()),
     Column("infrastructure", String(500)),
-    _when("lease_until", nullable=True),
+    instant("lease_until", nullable=True),
     # Until when its agent may keep it PENDING, however often it renews the lease.
-    _when("start_by", nullable=True),
+    instant("start_by", nullable=True),
     # The lease was moved on after an outage of ours, and not renewed since.
     Column("lease_extended", Boolean, nullable=False, default=False),
     # The outbox: when its queue is to be woken next, and how long to wait after that.
-    _when("wake_at", nullable=True),
+    instant("wake_at", nullable=True),
     Column("wake_interval", Float, nullable=False, default=60.0),
     # The policy of retries, and how many of them are used.
     Column("retries", Integer, nullable=False, default=0),
     Column("retry_delays", JSON(), nullable=False, default=list),
     Column("retries_used", Integer, nullable=False, default=0),
-    _when("created"),
-    _when("updated"),
+    instant("created"),
+    instant("updated"),
     UniqueConstraint("deployment_id", "schedule_slug", "occurrence"),
     UniqueConstraint("deployment_id", "idempotency_key"),
 )
@@ -214,13 +192,13 @@ flow_run_state = Table(
     Column("type", String(20), nullable=False),
     Column("name", String(100), nullable=False),
     Column("message", Text),
-    _when("timestamp"),
+    instant("timestamp"),
 )
 
 task_run = Table(
     "task_run",
     metadata,
-    _id(),
+    row_key(),
     Column("flow_run_id", ForeignKey("flow_run.id", ondelete="CASCADE"), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("task_key", String(500), nullable=False),
@@ -241,7 +219,7 @@ log = Table(
     Column("flow_run_id", ForeignKey("flow_run.id", ondelete="CASCADE"), nullable=False),
     Column("task_run_id", Uuid()),
     Column("attempt", Integer, nullable=False),
-    _when("timestamp"),
+    instant("timestamp"),
     Column("level", SmallInteger, nullable=False),
     Column("logger", String(200), nullable=False),
     Column("message", Text, nullable=False),
@@ -250,7 +228,7 @@ log = Table(
 claim = Table(
     "claim",
     metadata,
-    _id(),
+    row_key(),
     Column("agent_id", Uuid(), nullable=False),
     Column("work_pool_id", ForeignKey("work_pool.id", ondelete="CASCADE"), nullable=False),
     Column("created", Instant(), nullable=False, index=True),
@@ -265,44 +243,13 @@ concurrency_slot = Table(
     Column("attempt", Integer, primary_key=True),
 )
 
-api_key = Table(
-    "api_key",
-    metadata,
-    _id(),
-    Column("name", String(200), nullable=False),
-    Column("role", String(20), nullable=False),
-    # SHA-256 of the secret in hexadecimal; the secret itself is nowhere.
-    Column("secret_hash", String(64), nullable=False),
-    _when("created"),
-    Column("created_by", String(200), nullable=False),
-    _when("expires", nullable=True),
-    _when("last_used", nullable=True),
-    _when("revoked", nullable=True),
-)
-
-audit_log = Table(
-    "audit_log",
-    metadata,
-    Column("id", RowId, primary_key=True, autoincrement=True),
-    _when("timestamp"),
-    Column("actor", String(200), nullable=False),
-    Column("api_key_id", Uuid()),
-    Column("role", String(20), nullable=False),
-    Column("action", String(100), nullable=False),
-    Column("target", String(1000), nullable=False),
-    # Names of the body's fields; values may be secrets.
-    Column("fields", JSON(), nullable=False),
-    Column("refused", Boolean, nullable=False),
-    Column("source", String(100)),
-)
-
 clockwork = Table(
     "clockwork",
     metadata,
     # One row, id 1.
     Column("id", Integer, primary_key=True),
-    _when("last_tick"),
+    instant("last_tick"),
     # Up to which end of a run its logs and its task runs are purged.
-    _when("logs_purged_until", nullable=True),
-    _when("task_runs_purged_until", nullable=True),
+    instant("logs_purged_until", nullable=True),
+    instant("task_runs_purged_until", nullable=True),
 )

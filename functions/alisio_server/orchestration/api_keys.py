@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from alisio.contract.access import KEY_PATTERN, ApiKeyCreate, Role
 from alisio.contract.ids import new_id
-from alisio_server.database.tables import api_key
+from alisio_server.database.access_tables import api_key
 from alisio_server.errors import ConflictError, InvalidInputError, NotFoundError
 from alisio_server.services import Transaction
 
@@ -80,7 +80,8 @@ def create_api_key(tx: Transaction, wanted: ApiKeyCreate, created_by: str) -> Ne
             field="role",
         )
     if wanted.expires is not None and wanted.expires <= now:
-        raise InvalidInputError(f"{wanted.expires:%Y-%m-%d %H:%M} UTC is over", code="already_expired", field="expires")
+        message = f"expires: {wanted.expires:%Y-%m-%d %H:%M} UTC is over"
+        raise InvalidInputError(message, code="already_expired", field="expires")
     same = select(api_key.c.id).where(api_key.c.name == wanted.name, api_key.c.revoked.is_(None))
     if tx.connection.execute(same).first() is not None:
         raise ConflictError(

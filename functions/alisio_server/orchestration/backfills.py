@@ -75,9 +75,10 @@ def _times(row: Row[Any], wanted: BackfillRequest, now: datetime) -> list[dateti
     if end > now:
         message = "end: lies in the future: a schedule makes the runs of times to come itself"
         raise InvalidInputError(message, field="end")
-    if wanted.start > end:
-        raise InvalidInputError("start: comes after the end", field="start")
-    due = takewhile(lambda time: time <= end, occurrences(row, wanted.start - _INSTANT))
+    start = wanted.start
+    if start > end:
+        raise InvalidInputError(f"start: {start.isoformat()} comes after the end, {end.isoformat()}", field="start")
+    due = takewhile(lambda time: time <= end, occurrences(row, start - _INSTANT))
     times = list(islice(due, MAX_BACKFILL + 1))
     if len(times) > MAX_BACKFILL:
         message = f"end: more than {MAX_BACKFILL:,} times lie between: the first that many end {times[-2].isoformat()}"

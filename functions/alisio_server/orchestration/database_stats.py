@@ -9,8 +9,10 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select, text
 from sqlalchemy.exc import OperationalError
 
 from alisio.contract.maintenance import TableStats
+from alisio_server.database.access_tables import audit_log
+from alisio_server.database.columns import metadata
 from alisio_server.database.engine import Database
-from alisio_server.database.tables import audit_log, bundle, flow_run, flow_run_state, log, metadata, task_run
+from alisio_server.database.tables import bundle, flow_run, flow_run_state, log, task_run
 from alisio_server.orchestration.retention import BUNDLE_GRACE, removable
 from alisio_server.settings import Retention
 
@@ -86,9 +88,17 @@ def vacuum(database: Database) -> None:
     """Give the space of removed rows back, and bring the statistics of the query planner up to date.
 
     Raises:
-        sqlalchemy.exc.OperationalError: SQLite: another process uses the file, or the disk has no room for a copy.
+        sqlalchemy.exc.OperationalError: The database is away, or SQLite's file in use, or the disk has no room for a
+            copy of it.
     """
-    # Neither database does it within a transaction.
+    try:
+        _vacuum(database)
+    except database.engine.dialect.loaded_dbapi.Error as error:
+        raise OperationalError("VACUUM", None, error) from error
+
+
+def _vacuum(database: Database) -> None:
+    # Neither database does it within a transaction, and SQLAlchemy's connections always begin one.
     raw = database.engine.raw_connection()
     try:
         raw.rollback()

@@ -161,7 +161,7 @@ def _task_run_row(root: Row[Any], news: TaskRunNews) -> dict[str, Any]:
 def _store_logs(tx: Transaction, root: Row[Any], report: Report, now: datetime) -> None:
     rows = [_log_row(root, line) for line in report.logs]
     if report.dropped_logs:
-        message = f"{report.dropped_logs} debug lines were dropped: there was no room while the API was away."
+        message = f"{report.dropped_logs} log lines were dropped: there was no room for them."
         rows.append(_log_row(root, LogLine(timestamp=now, level=_WARNING, logger="alisio", message=message)))
     tx.connection.execute(insert(log), rows)
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Table, and_, delete, exists, or_, select, update
 
-from alisio_server.database.tables import audit_log, bundle, clockwork, deployment, flow_run, log, task_run
+from alisio_server.database.access_tables import audit_log
+from alisio_server.database.tables import bundle, clockwork, deployment, flow_run, log, task_run
 from alisio_server.orchestration.bundles import bundle_key
 from alisio_server.orchestration.removal import Bite, remove_rows, remove_runs
 from alisio_server.services import Services, Transaction

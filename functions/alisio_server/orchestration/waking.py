@@ -15,10 +15,12 @@ from alisio_server.database.engine import Database
 from alisio_server.database.tables import flow_run
 from alisio_server.orchestration.leases import HORIZON
 from alisio_server.ports import WakeUp, WakeUps
+from alisio_server.repeats import Repeats
 
 _MAX_INTERVAL_SECONDS = 900.0
 _BATCH = 1_000
 _log = logging.getLogger(__name__)
+_failures = Repeats()
 
 _OUTBOX: Select[Any] = select(
     flow_run.c.id, flow_run.c.work_queue_id, flow_run.c.due, flow_run.c.wake_at, flow_run.c.wake_interval
@@ -42,7 +44,8 @@ def send_wake_ups(database: Database, bell: WakeUps, run_ids: Iterable[UUID]) ->
             rows = connection.execute(_OUTBOX.where(flow_run.c.id.in_(ids))).all()
         _send(database, bell, rows)
     except (OSError, SQLAlchemyError) as error:
-        _log.warning("the wake-ups of %d runs could not be sent, the tick tries again: %s", len(ids), error)
+        if _failures.is_news(type(error).__name__):
+            _log.warning("the wake-ups of %d runs could not be sent, the tick tries again: %s", len(ids), error)
 
 
 def send_due_wake_ups(database: Database, bell: WakeUps) -> int:
@@ -97,6 +100,7 @@ def _send(database: Database, bell: WakeUps, rows: Sequence[Row[Any]]) -> None:
                 "next_wake": max(row.due, now) + timedelta(seconds=row.wake_interval),
                 "next_interval": min(2 * row.wake_interval, _MAX_INTERVAL_SECONDS),
             }
-            for row in rows
+            # In one order, so that two senders of the same wake-ups take turns and do not deadlock.
+            for row in sorted(rows, key=lambda row: row.id)
         ]
         connection.execute(move_on, moves)

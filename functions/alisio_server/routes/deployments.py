@@ -94,7 +94,7 @@ def patch_schedule(deployment_id: UUID, slug: PathName, patch: SchedulePatch) ->
 @resource.route("POST", f"{_ONE}/backfills", access=Access.DEPLOY, errors=(404, 409))
 def backfill_deployment(deployment_id: UUID, wanted: BackfillRequest) -> BackfillAnswer:
     """Make the runs of times of a schedule that have passed."""
-    with resource.services.transaction() as tx:
+    with resource.services.transaction(only_looks=wanted.dry_run) as tx:
         return backfills.backfill(tx, deployment_id, wanted)
 
 

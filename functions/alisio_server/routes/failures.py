@@ -30,8 +30,10 @@ from alisio_server.errors import (
     UnsupportedContentTypeError,
 )
 from alisio_server.events import JSON_WANTED
+from alisio_server.repeats import Repeats
 
 logger = logging.getLogger("alisio.server")
+_unavailable = Repeats()
 
 _STATUSES: dict[type[AlisioServerError], int] = {
     BadRequestError: 400,
@@ -60,10 +62,14 @@ def may_try_again(answer: Mapping[str, Any]) -> bool:
 def answer_failure(error: Exception) -> Response[str]:
     """Turn whatever a route raised into an answer whose body is an `ErrorBody`.
 
-    What nobody foresaw becomes a 500 that gives nothing away; its traceback is logged.
+    What nobody foresaw becomes a 500 that gives nothing away; its traceback is logged. What is away, or is settled
+    by trying again, is said once a minute and not for every request that meets it.
     """
     status, body = _read(error)
-    if status >= 500:
+    if status == 503:
+        if _unavailable.is_news(body.code):
+            logger.warning("%s: %s", body.code, body.message)
+    elif status >= 500:
         logger.error("%s: %s", body.code, body.message, exc_info=error if status == 500 else None)
     return Response(
         status_code=status, content_type="application/json", headers=_headers(error), body=body.model_dump_json()

@@ -42,7 +42,7 @@ def count_flow_runs(wanted: FlowRunFilter) -> Count:
 @resource.route("POST", "/api/flow-runs/delete", access=Access.DEPLOY)
 def delete_flow_runs(wanted: FlowRunsDelete) -> FlowRunsDeleted:
     """Delete flow runs by a filter, as far as one request goes."""
-    with resource.services.transaction() as tx:
+    with resource.services.transaction(only_looks=wanted.dry_run) as tx:
         return removal.delete_runs(tx, wanted)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alisio.contract.work_pools import Health, Version
+from alisio.contract.health import Health, Version
 from alisio_server.access.rules import Access
 from alisio_server.database.queries.clockwork import last_tick
 from alisio_server.routes.support import Resource

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from alisio.cli.errors import CommandError
-from alisio.cli.options import Output, OutputOption, example, read_duration
+from alisio.cli.options import Output, OutputOption, example, read_ahead
 
 if TYPE_CHECKING:
     from alisio.client import Client
@@ -36,7 +36,7 @@ def create(
 
     if role not in list(Role):
         raise CommandError(f"--role {role!r} is unknown; it must be {_ROLES}")
-    end = None if expires is None else datetime.now(UTC) + timedelta(seconds=read_duration(expires, "--expires"))
+    end = None if expires is None else read_ahead(expires, "--expires")
     with session() as client:
         made = client.create_api_key(ApiKeyCreate(name=name, role=Role(role), expires=end))
     if output is Output.JSON:

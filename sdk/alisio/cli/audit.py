@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
-from alisio.cli.options import Output, OutputOption, example, read_duration
+from alisio.cli.options import Output, OutputOption, example, read_ago
 
 app = typer.Typer(name="audit", help="See who changed what, and what was refused to whom.", no_args_is_help=True)
 
@@ -24,7 +23,7 @@ def list_records(
     from alisio.cli.rendering import local_time, show_rows
     from alisio.cli.session import read_pages, session
 
-    start = None if since is None else datetime.now(UTC) - timedelta(seconds=read_duration(since, "--since"))
+    start = None if since is None else read_ago(since, "--since")
     with session() as client:
         records = read_pages(lambda size, cursor: client.list_audit_records(start, actor, action, size, cursor), limit)
     rows = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from alisio.settings import SettingValue
 
 app = typer.Typer(name="config", help="Look at settings, and keep them in the active profile.", no_args_is_help=True)
+
+# Up to the last `@`, as a password that was not percent-encoded may hold anything, an `@` and a `/` too.
+_PASSWORD = re.compile(r"(:/+[^:/@]*):.*@")
+_PASSWORD_PARAMETER = re.compile(r"([?&](?:ssl)?password=)[^&]*")
 
 
 @app.command("set", epilog=example("alisio config set ALISIO_API_URL=http://127.0.0.1:4200/api"))
@@ -64,10 +68,6 @@ def _without_secret(found: SettingValue) -> str | None:
         from alisio.contract.access import mask_key
 
         return mask_key(value)
-    if value is None or "://" not in value:
-        return value
-    try:
-        password = urlsplit(value).password
-    except ValueError:
-        return value
-    return value.replace(f":{password}@", ":***@", 1) if password else value
+    if value is None:
+        return None
+    return _PASSWORD_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,9 @@ from alisio.cli.options import (
     read_parameters,
     read_time,
 )
+
+if TYPE_CHECKING:
+    from alisio.contract.deployments import BackfillAnswer
 
 app = typer.Typer(name="deployment", help="Look at deployments, run and pause them.", no_args_is_help=True)
 
@@ -139,24 +142,35 @@ def backfill(
     from alisio.cli.session import find_deployment, session
     from alisio.contract.deployments import BackfillRequest
 
-    span = {"start": read_time(start, "--from"), "end": None if end is None else read_time(end, "--to")}
+    wanted = BackfillRequest(
+        schedule=schedule,
+        start=read_time(start, "--from"),
+        end=None if end is None else read_time(end, "--to"),
+        dry_run=True,
+    )
     with session() as client:
         found = find_deployment(client, address)
-        plan = client.backfill_deployment(found.id, BackfillRequest(schedule=schedule, **span, dry_run=True))
-        missing = sum(time.flow_run_id is None for time in plan.times)
-        if output is Output.TABLE:
-            rows = [(local_time(item.time), item.flow_run_id or "to be made") for item in plan.times]
-            show_rows(plan.times, ("time", "run"), rows, output)
-        if dry_run or not missing:
-            made = plan
-        else:
+        answer = client.backfill_deployment(found.id, wanted)
+        missing = sum(time.flow_run_id is None for time in answer.times)
+        if output is Output.TABLE and answer.times:
+            rows = [(local_time(item.time), item.flow_run_id or "to be made") for item in answer.times]
+            show_rows(answer.times, ("time", "run"), rows, output)
+        if missing and not dry_run:
             if not yes:
                 typer.confirm(f"Make {missing} runs of {address}?", abort=True, err=output is Output.JSON)
-            made = client.backfill_deployment(found.id, BackfillRequest(schedule=plan.schedule, **span))
+            answer = client.backfill_deployment(found.id, wanted.model_copy(update={"dry_run": False}))
     if output is Output.JSON:
-        show_model(made, output)
+        show_model(answer, output)
     else:
-        typer.echo(f"made {made.created} runs of {address}" if missing else "every time has its run already")
+        typer.echo(_outcome(answer, missing, address, dry_run=dry_run))
+
+
+def _outcome(answer: BackfillAnswer, missing: int, address: str, *, dry_run: bool) -> str:
+    if not answer.times:
+        return f"no time of schedule {answer.schedule!r} lies there"
+    if not missing:
+        return "every time has its run already"
+    return f"{missing} runs of {address} would be made" if dry_run else f"made {answer.created} runs of {address}"
 
 
 @app.command("pause", epilog=example("alisio deployment pause weather/hourly"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from alisio.cli.options import (
     StateOption,
     YesOption,
     example,
-    read_duration,
+    read_ago,
     read_states,
 )
 
@@ -166,7 +165,6 @@ def _filter(
     client: Client, state: list[str] | None, flow: str | None, deployment: str | None, before: str | None = None
 ) -> FlowRunFilter:
     from alisio.cli.session import find_deployment
-    from alisio.contract.base import utc_now
     from alisio.contract.runs import FlowRunFilter
 
     narrowed: dict[str, Any] = read_states(state)
@@ -175,7 +173,7 @@ def _filter(
     if deployment is not None:
         narrowed["deployment_ids"] = [find_deployment(client, deployment).id]
     if before is not None:
-        narrowed["created_before"] = utc_now() - timedelta(seconds=read_duration(before, "--before"))
+        narrowed["created_before"] = read_ago(before, "--before")
     return FlowRunFilter(**narrowed)
 
 

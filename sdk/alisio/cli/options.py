@@ -13,6 +13,8 @@ import typer
 
 from alisio.cli.errors import CommandError
 
+_LONGEST_SECONDS = 100 * 365 * 86_400.0
+
 
 class Output(StrEnum):
     """How a command shows what it found."""
@@ -103,7 +105,7 @@ def read_due(after: str | None, at: str | None) -> datetime | None:
     if after is not None and at is not None:
         raise CommandError("give --in or --at, not both")
     if after is not None:
-        return datetime.now(UTC) + timedelta(seconds=read_duration(after, "--in"))
+        return read_ahead(after, "--in")
     return None if at is None else read_time(at, "--at")
 
 
@@ -123,14 +125,35 @@ def read_duration(text: str, option: str) -> float:
     """Read a duration given to an option, in seconds.
 
     Raises:
-        CommandError: It cannot be read.
+        CommandError: It cannot be read, or is longer than 100 years.
     """
     from alisio.deployments.durations import parse_duration
 
     try:
-        return parse_duration(text)
+        seconds = parse_duration(text)
     except ValueError as error:
         raise CommandError(f"{option}: {error}") from error
+    if seconds > _LONGEST_SECONDS:
+        raise CommandError(f"{option}: {text!r} is longer than 100 years")
+    return seconds
+
+
+def read_ahead(text: str, option: str) -> datetime:
+    """Read the instant that lies a duration ahead of now.
+
+    Raises:
+        CommandError: The duration cannot be read, or is longer than 100 years.
+    """
+    return datetime.now(UTC) + timedelta(seconds=read_duration(text, option))
+
+
+def read_ago(text: str, option: str) -> datetime:
+    """Read the instant that lies a duration before now.
+
+    Raises:
+        CommandError: The duration cannot be read, or is longer than 100 years.
+    """
+    return datetime.now(UTC) - timedelta(seconds=read_duration(text, option))
 
 
 def read_limit(text: str) -> int | None:

@@ -136,7 +136,7 @@ def stats(output: OutputOption = Output.TABLE) -> None:
 
 @database.command("vacuum", epilog=example("alisio server database vacuum"))
 def vacuum() -> None:
-    """Give the space of removed rows back to the disk."""
+    """Give the space of removed rows back to the disk. The server of this machine has to be stopped before."""
     from alisio.client.embedded import vacuum_database
 
     settings = _settings_of_idle_database("vacuum")

@@ -156,7 +156,7 @@ def _prepare(settings: Settings, place: ServerPlace, create_admin_key: bool) -> 
 
 def _make_home(home: Path) -> None:
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise CommandError(f"cannot make the folder {home}: {error.strerror}; set ALISIO_HOME to another") from error
 

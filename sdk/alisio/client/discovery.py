@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection
 
 _HEALTH_SECONDS = 1.0
+
+# As SQLAlchemy reads what follows the `://`: a password ends at the `@`, whatever else is in it.
+_DATABASE_SERVER = re.compile(
+    r"(?:[^:/]*(?::[^@]*)?@)?(?P<host>\[[^\]/?]+\]|[^/:?]+)?(?::(?P<port>[^/?]*))?(?P<name>/[^?]*)?"
+)
 
 
 @dataclass(frozen=True)
@@ -193,5 +199,8 @@ def public_address(database_url: str) -> str:
     if kind == "sqlite":
         path = rest.partition("?")[0].removeprefix("/")
         return f"sqlite:///{Path(path).expanduser().resolve()}"
-    address = urlsplit(f"{kind}://{rest}")
-    return f"{kind}://{address.hostname}:{address.port or 5432}{address.path}"
+    found = _DATABASE_SERVER.match(rest)
+    host, port, name = found.groups() if found else (None, None, None)
+    # After the last `@`: in a password that was not percent-encoded there may be more of them.
+    server = (host or "").rpartition("@")[2].strip("[]").lower()
+    return f"{kind}://{server}:{port or 5432}{name or ''}"

@@ -20,6 +20,7 @@ from alisio.contract.deployments import (
     FlowQuery,
     SchedulePatch,
 )
+from alisio.contract.health import Health
 from alisio.contract.runs import (
     Flow,
     FlowRun,
@@ -40,7 +41,6 @@ from alisio.contract.work_pools import (
     BeatAnswer,
     ClaimAnswer,
     ClaimRequest,
-    Health,
     StartFailure,
     WakeUpAnswer,
     WakeUpSource,

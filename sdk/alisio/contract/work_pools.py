@@ -284,19 +284,3 @@ class WakeUpSource(Answer):
 
     kind: WakeUpKind
     queues: list[WakeUpQueue]
-
-
-class Health(Answer):
-    """Answer of `GET /api/health`."""
-
-    status: str
-    version: str
-    database: str
-    """`sqlite` or `postgresql`."""
-    last_tick: Timestamp | None = None
-
-
-class Version(Answer):
-    """Answer of `GET /api/version`."""
-
-    version: str

@@ -43,6 +43,14 @@ def test_a_change_is_told_with_who_what_and_from_where(door: Door, root: str) ->
     assert "secret of ours" not in json.dumps(record)
 
 
+@pytest.mark.parametrize("kind", ["", "application/json; charset=utf-8"])
+def test_the_fields_are_told_whatever_the_body_is_called(door: Door, root: str, kind: str) -> None:
+    """A body that does not say what it is, is read as JSON, and so its fields are told."""
+    assert 201 == door.ask("POST", "/api/work-pools", {"name": "other"}, key=root, **{"content-type": kind}).status
+
+    assert ["name"] == audit(door, root)[0]["fields"]
+
+
 def test_a_path_is_told_with_its_names(door: Door, root: str) -> None:
     """As people write them."""
     door.ask("POST", "/api/work-pools", {"name": "größe 1"}, key=root)
@@ -59,6 +67,17 @@ def test_what_only_reads_is_not_told(door: Door, root: str) -> None:
     door.ask("POST", "/api/work-pools", {"nonsense": 1}, key=root)
 
     assert [] == audit(door, root)
+
+
+def test_what_is_only_tried_is_not_told(door: Door, root: str) -> None:
+    """A dry run changes nothing; the same request in earnest is told."""
+    wanted = {"filter": {"state_types": ["FAILED"]}}
+
+    assert 200 == door.ask("POST", "/api/flow-runs/delete", wanted | {"dry_run": True}, key=root).status
+    assert [] == audit(door, root)
+
+    assert 200 == door.ask("POST", "/api/flow-runs/delete", wanted, key=root).status
+    assert ["delete_flow_runs"] == [record["action"] for record in audit(door, root)]
 
 
 def test_the_traffic_of_machines_is_not_told(door: Door, root: str) -> None:

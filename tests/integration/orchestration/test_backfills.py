@@ -82,7 +82,7 @@ def test_backfilled_runs_survive_a_pause(world: World) -> None:
     ("span", "more", "why"),
     [
         ((5, -5), {}, "end: lies in the future"),
-        ((5, 10), {}, "start: comes after the end"),
+        ((5, 10), {}, "comes after the end, "),
         ((6_000, 0), {}, "end: more than 1,000 times"),
         ((5, 0), {"schedule": "never"}, "no schedule 'never'; it has: often"),
     ],

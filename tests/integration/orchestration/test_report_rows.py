@@ -103,7 +103,7 @@ def test_log_lines_keep_their_order(world: World) -> None:
     world.report(run_id, 2, subflows=[subflow], logs=lines, dropped_logs=4)
     stored = [(row.flow_run_id, row.message) for row in world.rows(log)]
     assert [(run_id, "line 0"), (subflow.id, "line 1"), (run_id, "line 2")] == stored[:3]
-    assert "4 debug lines were dropped" in stored[3][1]
+    assert "4 log lines were dropped" in stored[3][1]
 
 
 @pytest.mark.parametrize(("end", "become"), [(FAILED, "CRASHED"), (StateType.CANCELLED, "CANCELLED")])

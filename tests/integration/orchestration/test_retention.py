@@ -17,7 +17,8 @@ from alisio.contract.ids import new_id
 from alisio.contract.reports import LogLine, SubflowNews, TaskRunNews
 from alisio.contract.runs import FlowRunFilter, FlowRunsDelete, FlowRunsDeleted
 from alisio.contract.states import StateType
-from alisio_server.database.tables import audit_log, bundle, flow_run, flow_run_state, log, task_run
+from alisio_server.database.access_tables import audit_log
+from alisio_server.database.tables import bundle, flow_run, flow_run_state, log, task_run
 from alisio_server.orchestration import removal
 from alisio_server.orchestration.bundles import announce_bundle, bundle_key, store_bundle
 from alisio_server.orchestration.database_stats import read_stats, vacuum

@@ -6,14 +6,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 from tests.integration.orchestration.world import Bell, World
 
 from alisio.contract.runs import FlowRunCreate
 from alisio.contract.states import StateType
+from alisio_server.orchestration import waking
 from alisio_server.orchestration.flow_runs import create_run
 from alisio_server.orchestration.waking import send_wake_ups
 from alisio_server.ports import WakeUp
+from alisio_server.repeats import Repeats
 
 
 def test_a_new_run_rings_after_its_commit(world: World) -> None:
@@ -45,6 +48,18 @@ def test_a_bell_that_is_away_is_rung_by_the_next_tick(world: World) -> None:
     world.bell.away = False
     assert 1 == world.tick().woken
     assert [run_id] == [wake_up.flow_run_id for wake_up in world.bell.take()]
+
+
+def test_a_bell_that_is_away_is_not_told_of_by_every_request(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of many requests that could not ring one says so."""
+    monkeypatch.setattr(waking, "_failures", Repeats())
+    deployment_id = world.deploy()
+    world.bell.away = True
+    for _ in range(3):
+        world.run(deployment_id)
+    assert ["the wake-ups of 1 runs could not be sent, the tick tries again: the bell is away"] == caplog.messages
 
 
 def test_a_database_that_fails_after_the_commit_fails_no_request(world: World) -> None:

@@ -13,6 +13,7 @@ import httpx
 import psutil
 import psycopg2
 import pytest
+from sqlalchemy.exc import OperationalError
 from tests.integration.server.conftest import WORKERS, Server, end, start
 from tests.integration.server.test_many_clients import sequence_of, wait_for_wake_up
 from tests.postgres import Postgres
@@ -180,6 +181,14 @@ def test_a_deadlock_is_tried_again(postgres: Postgres, tmp_path: Path) -> None:
         connection.commit()
 
         assert asked.result().status_code == 204
+
+
+def test_a_database_that_is_away_is_told_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A server that finds no PostgreSQL when it starts fails with that, and logs nothing beside it."""
+    with pytest.raises(OperationalError, match="Connection refused"):
+        serve(ServerSettings("postgresql://alisio:secret@127.0.0.1:9/alisio", tmp_path, port=0))
+
+    assert [] == caplog.messages
 
 
 def test_several_workers_need_postgresql(tmp_path: Path) -> None:

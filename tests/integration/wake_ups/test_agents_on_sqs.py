@@ -44,10 +44,11 @@ class Api:
             raise ApiError(503, "wake_ups_away", "the queues of wake-ups cannot be reached")
         if self.kind is WakeUpKind.LONG_POLL:
             return WakeUpSource(kind=self.kind, queues=[])
-        addresses = self.sqs.wake_ups.addresses(self.queue_ids.values())
+        queue_ids = dict(self.queue_ids)  # the test may add one meanwhile
+        addresses = self.sqs.wake_ups.addresses(queue_ids.values())
         queues = [
             WakeUpQueue(work_queue_name=name, url=addresses[queue_id].url, region=addresses[queue_id].region)
-            for name, queue_id in self.queue_ids.items()
+            for name, queue_id in queue_ids.items()
         ]
         return WakeUpSource(kind=self.kind, queues=queues)
 
@@ -197,6 +198,18 @@ def test_without_boto3(
     assert "pip install 'alisio[aws]'" in caplog.messages[0]
 
 
+def test_boto3_cannot_be_used(
+    api: Api, listen: Listen, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An agent whose AWS settings are wrong says so in one line, and goes on listening for what the server says."""
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with caplog.at_level("INFO", logger="alisio.agent"):
+        listen()
+        wait_until(lambda: api.asked > 2)
+    (message,) = caplog.messages
+    assert "cannot be used here (The config profile (nobody) could not be found)" in message
+
+
 def test_a_new_queue_is_heard(api: Api, listen: Listen) -> None:
     """A queue that is made while the agent runs is listened to after the next look at what there is."""
     listen()
@@ -210,12 +223,14 @@ def test_a_vanished_queue_is_asked_for(api: Api, listen: Listen, monkeypatch: py
     """When somebody deletes a queue the agent asks the server anew, which makes it again."""
     monkeypatch.setattr(ear, "REFRESH_SECONDS", 60.0)
     listen()
-    wait_until(lambda: len(api.claims) == 1)
+    ring(api)
+    wait_until(lambda: left(api) == 0, what="the agent to have heard, so that it listens")
+    claims = len(api.claims)
     queue_id = api.queue_ids["default"]
     api.sqs.client.delete_queue(QueueUrl=api.sqs.wake_ups.addresses([queue_id])[queue_id].url)
     wait_until(lambda: api.asked == 2)
     ring(api)
-    wait_until(lambda: len(api.claims) == 2)
+    wait_until(lambda: len(api.claims) > claims)
 
 
 def test_a_server_that_changes_its_bell(api: Api, listen: Listen) -> None:

@@ -6,10 +6,12 @@ import builtins
 import json
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from tests.integration.orchestration.world import World
 from tests.integration.wake_ups.conftest import SqsRinging
 from tests.waiting import wait_until
@@ -75,6 +77,22 @@ def test_a_vanished_queue_is_made_again(sqs: SqsRinging) -> None:
     sqs.client.delete_queue(QueueUrl=sqs.wake_ups.addresses([queue_id])[queue_id].url)
     sqs.wake_ups.send([WakeUp(queue_id, new_id(), utc_now())])
     assert sqs.hears(queue_id, 2)
+
+
+def test_a_refused_queue_does_not_hold_up_others(sqs: SqsRinging, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where SQS refuses one queue the wake-ups of the others are sent, and the caller is told of the failure."""
+    refused, other = new_id(), new_id()
+    make = sqs.wake_ups._make
+
+    def refuse(queue_id: UUID) -> str:
+        if queue_id == refused:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not this one"}}, "CreateQueue")
+        return make(queue_id)
+
+    monkeypatch.setattr(sqs.wake_ups, "_make", refuse)
+    with pytest.raises(OSError, match="SQS refuses"):
+        sqs.wake_ups.send([WakeUp(refused, new_id(), utc_now()), WakeUp(other, new_id(), utc_now())])
+    assert sqs.hears(other, 2)
 
 
 def test_all_queues_vanish(sqs: SqsRinging, world: World) -> None:

@@ -58,6 +58,8 @@ def test_a_key_is_revoked_by_name_or_id(commands: Commands) -> None:
         (["x", "--role", "viewer"], "the first API key must have the role admin"),
         (["local", "--role", "admin"], "name: 'local' stands for callers without a key"),
         (["x", "--role", "admin", "--expires", "soon"], "--expires: "),
+        (["x", "--role", "admin", "--expires", "0d"], "expires: "),
+        (["x", "--role", "admin", "--expires", "99999999d"], "--expires: '99999999d' is longer than 100 years"),
     ],
 )
 def test_a_key_that_cannot_be_is_refused(commands: Commands, arguments: list[str], line: str) -> None:

@@ -32,11 +32,21 @@ def test_of_several_settings_all_or_none_are_kept(commands: Commands) -> None:
     assert ("INFO", "default") == view(commands)["ALISIO_LOGGING_LEVEL"]
 
 
-def test_the_table_shows_no_password(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database's password is left out, for people and programs alike."""
-    monkeypatch.setenv("ALISIO_API_DATABASE_CONNECTION_URL", "postgresql://me:secret@db/runs")
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql://me:secret@db/runs", "postgresql://me:***@db/runs"),
+        ("postgresql://me:12/se@secret?#@db/runs", "postgresql://me:***@db/runs"),
+        ("postgresql://db/runs?password=secret&a=b", "postgresql://db/runs?password=***&a=b"),
+    ],
+)
+def test_the_table_shows_no_password(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch, url: str, expected: str
+) -> None:
+    """The database's password is left out, for people and programs alike, wherever it stands and however odd it is."""
+    monkeypatch.setenv("ALISIO_API_DATABASE_CONNECTION_URL", url)
 
     for output in ("table", "json"):
         shown = commands.run("config", "view", "--output", output).out
-        assert "postgresql://me:***@db/runs" in shown
+        assert expected in shown
         assert "secret" not in shown

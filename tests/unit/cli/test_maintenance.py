@@ -59,6 +59,18 @@ def test_a_backfill_that_nobody_confirms_makes_nothing(commands: Commands, clien
     assert 0 == json.loads(commands.run(*BACKFILL, "--dry-run", "-o", "json").out)["created"]
 
 
+def test_a_dry_backfill_says_what_would_be_made(commands: Commands, client: Client) -> None:
+    """It makes no run, and does not say that it made some; a span without times is no span with all its runs."""
+    assert commands.run(*BACKFILL, "--dry-run").out.endswith("3 runs of tide/daily would be made\n")
+    assert "no time of schedule 'noon' lies there\n" == commands.run(*BACKFILL[:-1], "2026-03-01T01:00Z").out
+
+
+def test_a_backfill_against_time_is_refused(commands: Commands, client: Client) -> None:
+    """The line says both ends, as one of them may be the present."""
+    line = commands.refused(*BACKFILL[:-1], "2026-02-01T00:00Z")
+    assert "start: 2026-03-01T00:00:00+00:00 comes after the end, 2026-02-01T00:00:00+00:00" == line
+
+
 def test_a_time_that_cannot_be_read_is_named(commands: Commands, client: Client) -> None:
     """The line names the option and shows how to write it."""
     line = commands.refused("deployment", "backfill", "tide/daily", "--from", "yesterday")
@@ -99,6 +111,14 @@ def test_the_database_is_vacuumed(commands: Commands, client: Client) -> None:
     result = commands.run("server", "database", "vacuum")
     assert (0, "") == (result.code, result.err)
     assert result.out.endswith("is vacuumed\n")
+
+
+def test_a_database_that_cannot_be_vacuumed_is_named(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens on port 1: one line, without the password."""
+    monkeypatch.setenv("ALISIO_API_DATABASE_CONNECTION_URL", "postgresql://me:hush@127.0.0.1:1/x")
+    line = commands.refused("server", "database", "vacuum")
+    assert line.startswith("cannot use the database postgres://127.0.0.1:1/x: ")
+    assert "hush" not in line
 
 
 @pytest.mark.parametrize(

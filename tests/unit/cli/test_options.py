@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alisio.cli.errors import CommandError
-from alisio.cli.options import read_due, read_limit, read_pairs, read_parameters
+from alisio.cli.options import read_ago, read_ahead, read_due, read_limit, read_pairs, read_parameters
 
 
 def test_a_value_that_is_json_is_read_as_json() -> None:
@@ -69,6 +69,14 @@ def test_a_start_that_cannot_be_read_is_refused(after: str | None, at: str | Non
     """The line names the option and the text."""
     with pytest.raises(CommandError, match=said):
         read_due(after, at)
+
+
+def test_a_duration_beyond_the_calendar_is_refused() -> None:
+    """Its end would lie outside of what a time can say; the line names option and text, whatever the direction."""
+    for read in (read_ahead, read_ago):
+        for text in ("99999999d", f"1{'0' * 400}d"):
+            with pytest.raises(CommandError, match=f"--since: '{text}' is longer than 100 years"):
+                read(text, "--since")
 
 
 def test_a_limit_is_a_number_or_none() -> None:

@@ -147,6 +147,8 @@ def test_a_process_that_nobody_waited_for_has_ended() -> None:
         ("sqlite:///~/a.db", f"sqlite:///{Path.home()}/a.db"),
         ("sqlite+aiosqlite:////tmp/x/../a.db", "sqlite:////tmp/a.db"),
         ("postgresql+asyncpg://me:secret@db/runs", "postgres://you@db:5432/runs"),
+        ("postgresql://me:secret@DB/runs?application_name=x", "postgres://db/runs"),
+        ("postgresql://me:secret@[::1]:5433/runs", "postgres://[::1]:5433/runs"),
     ],
 )
 def test_equal_databases_have_equal_addresses(one: str, other: str) -> None:
@@ -154,9 +156,11 @@ def test_equal_databases_have_equal_addresses(one: str, other: str) -> None:
     assert public_address(one) == public_address(other)
 
 
-def test_no_password_is_written(tmp_path: Path) -> None:
-    """The record holds no secret."""
-    url = "postgresql://me:secret@db/runs"
+@pytest.mark.parametrize("password", ["secret", "12/secret", "secret#", "?secret", "[secret", "se@secret", "se:secret"])
+def test_no_password_is_written(tmp_path: Path, password: str) -> None:
+    """The record holds no secret, also not of a password that should have been percent-encoded."""
+    url = f"postgresql://me:{password}@db/runs"
+    assert "postgres://db:5432/runs" == public_address(url)
     write_record(settings(tmp_path, ALISIO_API_DATABASE_CONNECTION_URL=url), "http://127.0.0.1:1/api")
 
     assert "secret" not in record_path(tmp_path).read_text()

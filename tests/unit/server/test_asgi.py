@@ -6,12 +6,13 @@ import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
 from alisio.contract.access import ApiKeyCreate, Role
 from alisio.contract.work_pools import WorkPoolCreate
-from alisio_server.adapters.laptop.asgi import AsgiApp, Message
+from alisio_server.adapters.laptop.asgi import MAX_BODY_BYTES, AsgiApp, Message
 from alisio_server.adapters.laptop.bells import Bells
 from alisio_server.app import Api
 from alisio_server.orchestration import work_pools
@@ -41,7 +42,7 @@ def scope_of(method: str, path: str) -> dict[str, Any]:
     return {
         "type": "http",
         "method": method,
-        "path": path,
+        "path": unquote(path),
         "raw_path": raw,
         "query_string": b"",
         "headers": [],
@@ -114,6 +115,31 @@ def test_a_client_that_leaves_while_it_sends(app: AsgiApp) -> None:
         return sent
 
     assert [] == asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/api/bundles/x/content"), ("GET", "/api/bundles/x/content"), ("PUT", "/api/bundles/x%2Fcontent")],
+)
+def test_only_the_route_of_bundles_takes_bodies_of_their_size(app: AsgiApp, method: str, path: str) -> None:
+    """What merely looks like it is no way to fill the server's memory."""
+    parts = [bytes(MAX_BODY_BYTES), b"x"]
+
+    async def scenario() -> list[Message]:
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            part = parts.pop(0)
+            return {"type": "http.request", "body": part, "more_body": bool(parts)}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await app(scope_of(method, path), receive, send)
+        await end(app)
+        return sent
+
+    assert 413 == asyncio.run(scenario())[0]["status"]
 
 
 def test_a_bundle_of_somebody_without_a_key_is_not_kept(app: AsgiApp, services: Services) -> None:

@@ -60,10 +60,9 @@ class SqsWakeUps:
         by_queue: dict[UUID, list[WakeUp]] = defaultdict(list)
         for wake_up in wake_ups:
             by_queue[wake_up.work_queue_id].append(wake_up)
-        with self._reached():
-            for queue_id, given in by_queue.items():
-                for first in range(0, len(given), _MAX_BATCH):
-                    self._send_batch(queue_id, given[first : first + _MAX_BATCH])
+        refusals = [error for queue_id, given in by_queue.items() if (error := self._send_all(queue_id, given))]
+        if refusals:
+            raise refusals[0]
 
     def addresses(self, queue_ids: Iterable[UUID]) -> Mapping[UUID, QueueAddress]:
         """Tell where agents receive, and make what is missing; see `WakeUpQueues.addresses`."""
@@ -76,6 +75,16 @@ class SqsWakeUps:
         with self._reached():
             for queue_id in queue_ids:
                 self._delete(queue_id)
+
+    def _send_all(self, queue_id: UUID, wake_ups: Sequence[WakeUp]) -> OSError | None:
+        """Send the wake-ups of a queue. What keeps it from that is returned: the other queues do not wait for it."""
+        try:
+            with self._reached():
+                for first in range(0, len(wake_ups), _MAX_BATCH):
+                    self._send_batch(queue_id, wake_ups[first : first + _MAX_BATCH])
+        except OSError as error:
+            return error
+        return None
 
     def _send_batch(self, queue_id: UUID, batch: Sequence[WakeUp]) -> None:
         known = self._urls.get(queue_id)
@@ -191,7 +200,7 @@ def open_sqs(prefix: str) -> SqsWakeUps:
     try:
         return SqsWakeUps(boto3.client("sqs", config=config), prefix)
     except (BotoCoreError, ValueError) as error:
-        message = f"SQS cannot be used: {error} See AWS_REGION and AWS_ENDPOINT_URL"
+        message = f"SQS cannot be used: {str(error).rstrip('.')}: see AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL"
         raise InvalidInputError(message, code="aws_not_configured", field="wake_ups") from error
 
 

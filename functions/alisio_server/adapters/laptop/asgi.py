@@ -68,8 +68,8 @@ class AsgiApp:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         limit, refusal = MAX_BODY_BYTES, None
-        if _BUNDLE_CONTENT.fullmatch(scope["path"]):
-            # So much is kept in memory only for those who may send it.
+        if scope["method"] == "PUT" and _BUNDLE_CONTENT.fullmatch(_raw_path(scope)):
+            # So much is kept in memory only for those who may send it: what the gate knows as that very route.
             limit = MAX_BUNDLE_BYTES
             refusal = await loop.run_in_executor(self._worker, self._refuse, _event_of(scope, b""))
         try:
@@ -114,15 +114,19 @@ class AsgiApp:
 def _event_of(scope: Scope, body: bytes) -> Event:
     client = scope.get("client")
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    raw_path: bytes = scope["raw_path"]
     return to_event(
         method=scope["method"],
-        path=raw_path.decode("latin-1").partition("?")[0],
+        path=_raw_path(scope),
         query_string=scope["query_string"].decode("latin-1"),
         headers=headers,
         body=body,
         source_ip=client[0] if client else "",
     )
+
+
+def _raw_path(scope: Scope) -> str:
+    raw_path: bytes = scope["raw_path"]
+    return raw_path.decode("latin-1").partition("?")[0]
 
 
 async def _read_body(receive: Receive, limit: int) -> bytes | None:

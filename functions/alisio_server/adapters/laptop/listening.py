@@ -95,11 +95,12 @@ def listen(
             if on_ready is not None:
                 on_ready(address)
 
+        if is_postgresql(settings.database_url):
+            # One that cannot be used shows itself here, once, and it is brought to its revision before others use it.
+            open_services(Silence()).database.dispose()
         if settings.workers == 1:
             _serve(settings, open_services, listener, say_ready)
             return
-        # A database that cannot be used shows itself here, once, and is brought to its revision before they begin.
-        open_services(Silence()).database.dispose()
         Workers(settings.workers, partial(_serve, settings, open_services, listener)).run(say_ready)
 
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, Select, select
 
 from alisio.contract.access import ApiKey, AuditRecord
 from alisio.contract.base import Page
+from alisio_server.database.access_tables import api_key, audit_log
 from alisio_server.database.queries.paging import Order, read_page
-from alisio_server.database.tables import api_key, audit_log
 from alisio_server.errors import NotFoundError
 
 _NEWEST_KEYS = Order("api-keys", (api_key.c.created, api_key.c.id), descending=True)

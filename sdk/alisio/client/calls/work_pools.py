@@ -7,13 +7,13 @@ from uuid import UUID
 
 from alisio.client.calls.base import Call, page_query, path_of
 from alisio.contract.base import Page
+from alisio.contract.health import Health
 from alisio.contract.work_pools import (
     Agent,
     AgentBeat,
     BeatAnswer,
     ClaimAnswer,
     ClaimRequest,
-    Health,
     WakeUpAnswer,
     WakeUpSource,
     WakeUpWait,

@@ -1,0 +1,35 @@
+"""Keeping one fault from filling the log: what goes wrong for every request is said once a minute."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+_PERIOD_SECONDS = 60.0
+
+
+class Repeats:
+    """Knows what was said a moment ago. Any thread may ask it.
+
+    Args:
+        period_seconds: After how long the same is news again.
+    """
+
+    def __init__(self, period_seconds: float = _PERIOD_SECONDS) -> None:
+        self._period_seconds = period_seconds
+        self._said: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def is_news(self, what: str) -> bool:
+        """Tell whether something is to be said now, and take note that it is.
+
+        Args:
+            what: Names the fault; of few kinds, since all are remembered.
+        """
+        now = time.monotonic()
+        with self._lock:
+            said = self._said.get(what)
+            if said is not None and now - said < self._period_seconds:
+                return False
+            self._said[what] = now
+            return True
