@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -104,23 +104,27 @@ class Workers:
                 place.pid, place.began = self._fork(), now
 
     def _fork(self) -> int:
+        # A signal that came before the worker has its own ways with them would be lost on the parent's.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid == 0:
             status = 1
             try:
-                self._be_a_worker()
+                self._be_a_worker(mask)
                 status = 0
             except Exception:
                 _log.exception("a worker failed")
             finally:
                 logging.shutdown()
                 os._exit(status)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return pid
 
-    def _be_a_worker(self) -> None:
+    def _be_a_worker(self, mask: Iterable[int]) -> None:
         signal.set_wakeup_fd(-1)
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(self._lives)
         threading.Thread(target=self._end_with_parent, name="alisio-parent", daemon=True).start()
         self._work(self._say_ready)
