@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import count
 
 import psutil
@@ -71,12 +72,10 @@ class Storm:
             self._heal_one()
         wait_until(self._answers_again, 60, "the API to answer after all was healed")
         self.creator.finish(120.0)
+        # A pause takes away what was not claimed yet, also what has been due for long.
+        self._settle(f"due < '{datetime.now(UTC):%Y-%m-%d %H:%M:%S}'")
         self.setup.pause_schedules()
-        least, deadline = self._unfinished(), time.monotonic() + STUCK_SECONDS
-        while (left := self._unfinished()) and time.monotonic() < deadline:
-            if left < least:
-                least, deadline = left, time.monotonic() + STUCK_SECONDS
-            self._watch_until(time.monotonic() + 1.0)
+        self._settle("1 = 1")
 
     def close(self) -> None:
         """Ask for no more runs."""
@@ -157,15 +156,29 @@ class Storm:
                 trouble.ended = time.monotonic()
 
     def _count_slots(self) -> None:
-        query = "SELECT count(*) FROM concurrency_slot WHERE limit_key LIKE 'work-pool:%'"
+        # A run that was given up and came back takes its slot again, whoever has been given it meanwhile.
+        query = (
+            "SELECT count(*) FROM concurrency_slot WHERE limit_key LIKE 'work-pool:%' AND NOT EXISTS ("
+            "SELECT 1 FROM flow_run_state AS past WHERE past.flow_run_id = concurrency_slot.flow_run_id "
+            "AND past.attempt = concurrency_slot.attempt AND past.message LIKE 'Its executor came back%')"
+        )
         with suppress(*AWAY):
             taken = self.setup.ledger.one(query)
             if taken > POOL_LIMIT:
                 self.overfull.append(f"round {self.round}: {taken} slots of {POOL_LIMIT} are taken")
 
-    def _unfinished(self) -> int:
+    def _settle(self, which: str) -> None:
+        """Wait until the runs that a condition chooses have ended, or no more of them do."""
+        least, deadline = sys.maxsize, time.monotonic() + STUCK_SECONDS
+        while (left := self._unfinished(which)) and time.monotonic() < deadline:
+            if left < least:
+                least, deadline = left, time.monotonic() + STUCK_SECONDS
+            self._watch_until(time.monotonic() + 1.0)
+
+    def _unfinished(self, which: str) -> int:
+        query = f"SELECT count(*) FROM flow_run WHERE state_type NOT IN {ENDED} AND {which}"
         with suppress(*AWAY):
-            return int(self.setup.ledger.one(f"SELECT count(*) FROM flow_run WHERE state_type NOT IN {ENDED}"))
+            return int(self.setup.ledger.one(query))
         return sys.maxsize
 
 

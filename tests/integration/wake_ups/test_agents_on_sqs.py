@@ -74,8 +74,9 @@ class Ear:
         outage = Outage()
         self.claims = Claims(api, identity, None, self.roster, outage, self.stopping)  # type: ignore[arg-type]
         listening = Listening(api, identity, self.claims, self.roster, outage, self.stopping)  # type: ignore[arg-type]
-        for work in (self.claims.run, listening.run):
-            threading.Thread(target=work, daemon=True).start()
+        self.threads = [threading.Thread(target=work, daemon=True) for work in (self.claims.run, listening.run)]
+        for thread in self.threads:
+            thread.start()
 
 
 Listen = Callable[..., Ear]
@@ -104,6 +105,10 @@ def listen(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     for one in ears:
         one.stopping.set()
         one.claims.ring()
+    # None of them may be left to meet the variables and the server that are taken away after this.
+    for thread in [thread for one in ears for thread in one.threads]:
+        thread.join(20)
+        assert not thread.is_alive()
     wait_until(lambda: not [thread for thread in set(threading.enumerate()) - before if thread.name == "sqs"])
 
 
