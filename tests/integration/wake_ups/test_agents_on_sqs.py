@@ -226,14 +226,14 @@ def test_a_new_queue_is_heard(api: Api, listen: Listen) -> None:
 
 def test_a_vanished_queue_is_asked_for(api: Api, listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
     """When somebody deletes a queue the agent asks the server anew, which makes it again."""
-    monkeypatch.setattr(ear, "REFRESH_SECONDS", 60.0)
+    monkeypatch.setattr(ear, "REFRESH_SECONDS", 15.0)
     listen()
     ring(api)
     wait_until(lambda: left(api) == 0, what="the agent to have heard, so that it listens")
     claims = len(api.claims)
     queue_id = api.queue_ids["default"]
     api.sqs.client.delete_queue(QueueUrl=api.sqs.wake_ups.addresses([queue_id])[queue_id].url)
-    wait_until(lambda: api.asked == 2)
+    wait_until(lambda: api.asked == 2, 10, "the server to be asked before it is time to")
     ring(api)
     wait_until(lambda: len(api.claims) > claims)
 
