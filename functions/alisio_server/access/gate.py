@@ -18,10 +18,10 @@ from alisio_server.access.rules import RULES, Access, Rule
 from alisio_server.errors import ForbiddenError
 from alisio_server.events import Event, raw_body, storable
 from alisio_server.orchestration.api_keys import has_keys
+from alisio_server.repeats import Repeats
 from alisio_server.services import Services
 
 _REFUSAL_NOTED_EVERY_SECONDS = 60.0
-_MAX_REFUSALS = 10_000
 # What proxies add to what they pass on: who asks them is not of this machine, though they are.
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
 _OPEN_PATHS = ("/", "/docs", "/api/openapi.json")
@@ -67,9 +67,8 @@ class KeyGate:
     def __init__(self, services: Services, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = services.database
         self._authentication = Authentication(services.database, clock)
-        self._clock = clock
         self._is_closed = False
-        self._refusals: dict[tuple[str, str], float] = {}
+        self._refusals = Repeats(_REFUSAL_NOTED_EVERY_SECONDS, clock)
 
     def admit(self, event: Event, services: Services) -> Services:
         """Let a request pass that brings a key of a role that may; see `Gate`."""
@@ -94,12 +93,8 @@ class KeyGate:
 
     def _note_refusal(self, change: Change) -> None:
         """Write a refusal into the audit log; what a program asks again and again, once a minute."""
-        now, which = self._clock(), (str(change.caller.api_key_id), change.action)
-        if now - self._refusals.get(which, -_REFUSAL_NOTED_EVERY_SECONDS) < _REFUSAL_NOTED_EVERY_SECONDS:
+        if not self._refusals.is_news(f"{change.caller.api_key_id} {change.action}"):
             return
-        if len(self._refusals) >= _MAX_REFUSALS:
-            self._refusals.clear()
-        self._refusals[which] = now
         with self._database.write() as connection:
             record_change(connection, change, self._database.now(connection), refused=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -88,12 +88,8 @@ def _leases(services: Services, interval_seconds: float, summary: TickSummary) -
         away = timedelta(seconds=interval_seconds * _AWAY_AFTER_INTERVALS)
         was_away = previous is not None and tx.now() - previous > away
         summary.extended = guard_leases(tx, was_away=was_away)
-    while True:
-        with services.transaction() as tx:
-            ended = end_leases(tx)
+    for ended in _batches(services, end_leases):
         summary.ended += ended
-        if ended == 0:
-            return
 
 
 def _note_tick(tx: Transaction) -> datetime | None:
@@ -115,21 +111,23 @@ def _schedules(services: Services, summary: TickSummary) -> None:
 
 
 def _overlaps(services: Services, summary: TickSummary) -> None:
-    while True:
-        with services.transaction() as tx:
-            held_back = hold_back(tx)
+    for held_back in _batches(services, hold_back):
         summary.held_back += held_back
-        if held_back == 0:
-            return
 
 
 def _lateness(services: Services, summary: TickSummary) -> None:
+    for marked in _batches(services, mark_late):
+        summary.late += marked
+
+
+def _batches(services: Services, step: Callable[[Transaction], int]) -> Iterator[int]:
+    """Take a step, each time in a transaction of its own, until it finds nothing more to do."""
     while True:
         with services.transaction() as tx:
-            marked = mark_late(tx)
-        summary.late += marked
-        if marked == 0:
+            done = step(tx)
+        if done == 0:
             return
+        yield done
 
 
 def _wake_ups(services: Services, summary: TickSummary) -> None:
