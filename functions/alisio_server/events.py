@@ -87,6 +87,11 @@ def raw_body(event: Mapping[str, Any]) -> bytes:
     return base64.b64decode(body) if event.get("isBase64Encoded") else str(body).encode()
 
 
+def headers_of(event: Mapping[str, Any]) -> dict[str, str]:
+    """Take the headers out of an event, their names in lower case."""
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+
+
 def unpacked(event: Event) -> Event:
     """Unpack a body that came with `Content-Encoding: gzip`.
 
@@ -97,7 +102,7 @@ def unpacked(event: Event) -> Event:
         BadRequestError: It is not gzip, or another encoding.
         TooLargeError: It passes the limits of a report.
     """
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    headers = headers_of(event)
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity":
         return event
@@ -112,7 +117,7 @@ def refuse_form(event: Event) -> None:
     Raises:
         UnsupportedContentTypeError: It is one. The bytes of a bundle, which are PUT, may be called anything.
     """
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    headers = headers_of(event)
     if event["requestContext"]["http"]["method"] != "PUT" and headers.get("content-type", "").startswith(_FORMS):
         raise UnsupportedContentTypeError(JSON_WANTED, field="content-type")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
@@ -20,7 +21,7 @@ LONGER_THAN_A_LEASE = (36.0, 45.0)
 _HOUR = 3_600
 
 
-class Fault:
+class Fault(ABC):
     """One thing that goes wrong.
 
     Attributes:
@@ -42,11 +43,11 @@ class Fault:
     def __init__(self, storm: Storm) -> None:
         self.storm = storm
 
+    @abstractmethod
     def inject(self) -> bool:
         """Begin; tell whether there was something to hit."""
-        raise NotImplementedError
 
-    def heal(self) -> None:
+    def heal(self) -> None:  # noqa: B027 (what does not last needs none)
         """End what lasts."""
 
 
@@ -167,8 +168,9 @@ class _OnProcess(Fault):
         self.begin()
         return True
 
+    @abstractmethod
     def begin(self) -> None:
-        raise NotImplementedError
+        """Do to the process what the fault is."""
 
 
 def _agents(storm: Storm) -> list[Restartable]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from tests.chaos.bell import Falseness
 from tests.chaos.faults import Fault
 
@@ -18,8 +20,9 @@ class _Bell(Fault):
     def heal(self) -> None:
         Falseness().write(self.storm.bell)
 
+    @abstractmethod
     def falseness(self) -> Falseness:
-        raise NotImplementedError
+        """Say how the bell is false."""
 
 
 class DroppedWakeUps(_Bell):

@@ -16,7 +16,7 @@ from alisio_server.access.callers import Caller, anonymous_caller, local_caller
 from alisio_server.access.changes import Change, record_change
 from alisio_server.access.rules import RULES, Access, Rule
 from alisio_server.errors import ForbiddenError
-from alisio_server.events import Event, raw_body, storable
+from alisio_server.events import Event, headers_of, raw_body, storable
 from alisio_server.orchestration.api_keys import has_keys
 from alisio_server.repeats import Repeats
 from alisio_server.services import Services
@@ -83,7 +83,7 @@ class KeyGate:
 
     def _caller(self, event: Event) -> Caller:
         source = event["requestContext"]["http"].get("sourceIp") or ""
-        headers = _headers(event)
+        headers = headers_of(event)
         if not self._is_closed and is_from_here(source, headers):
             with self._database.read() as connection:
                 self._is_closed = has_keys(connection)
@@ -161,7 +161,7 @@ def _fields(event: Event) -> tuple[str, ...]:
 
     A body that does not say what it is, is JSON: so the routes read it.
     """
-    kind = _headers(event).get("content-type") or "application/json"
+    kind = headers_of(event).get("content-type") or "application/json"
     if event["requestContext"]["http"]["method"] == "PUT" or not kind.startswith("application/json"):
         return ()
     try:
@@ -169,7 +169,3 @@ def _fields(event: Event) -> tuple[str, ...]:
     except (ValueError, RecursionError):
         return ()
     return tuple(storable(name) for name in body) if isinstance(body, dict) else ()
-
-
-def _headers(event: Event) -> dict[str, str]:
-    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
