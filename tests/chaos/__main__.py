@@ -60,7 +60,7 @@ class Rounds:
         with closing(Storm(setup, seed, kills_only=self._kills_only)) as storm:
             storm.rage(self._rounds)
             storm.calm()
-        reckoning = Reckoning(setup.ledger, setup.book, setup.deployments, storm.creator.orders)
+        reckoning = Reckoning(setup.ledger, setup.book, setup.deployments, storm.creator.orders, storm.paused_after)
         alarms = alarms_in(server.log for server in setup.servers)
         findings = [
             *reckoning.findings(),

@@ -54,10 +54,10 @@ class Creator:
         self.orders.append(order)
         self._queue.put(order)
 
-    def finish(self, timeout: float) -> None:
-        """Wait until every order was answered."""
-        self._queue.put(None)
-        self._thread.join(timeout)
+    @property
+    def is_idle(self) -> bool:
+        """Whether every order was answered."""
+        return len(self.refused) + sum(order.run is not None for order in self.orders) == len(self.orders)
 
     def close(self) -> None:
         """Send no more."""

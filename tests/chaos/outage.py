@@ -38,7 +38,7 @@ def suffer(setup: Setup, form: str) -> tuple[Reckoning, list[Finding]]:
         _go_away(setup, form)
         time.sleep(SECONDS)
         _come_back(setup, form)
-        creator.finish(60)
+        wait_until(lambda: creator.is_idle, 60, "every order to be answered")
         query = f"SELECT count(*) FROM flow_run WHERE state_type NOT IN {ENDED}"
         wait_until(lambda: setup.ledger.one(query) == 0, 180, "every run to end")
     finally:

@@ -40,6 +40,7 @@ class Storm:
     Attributes:
         begun: How often each fault was begun.
         overfull: When more slots of the pool were taken than it has.
+        paused_after: The schedule's runs that were due before then have ended when it was paused.
     """
 
     def __init__(self, setup: Setup, seed: int, *, kills_only: bool) -> None:
@@ -52,6 +53,7 @@ class Storm:
         self.round = 0
         self.begun: Counter[str] = Counter()
         self.overfull: list[str] = []
+        self.paused_after = datetime.now(UTC)
         self._seed = seed
         self._healing: list[tuple[float, int, Fault]] = []
         self._numbers = count()
@@ -70,10 +72,12 @@ class Storm:
         """Heal what still lasts, and wait until every run has ended."""
         while self._healing:
             self._heal_one()
+            self.coroner.look()
         wait_until(self._answers_again, 60, "the API to answer after all was healed")
-        self.creator.finish(120.0)
+        wait_until(self._all_answered, 120, "every order to be answered")
         # A pause takes away what was not claimed yet, also what has been due for long.
-        self._settle(f"due < '{datetime.now(UTC):%Y-%m-%d %H:%M:%S}'")
+        self.paused_after = datetime.now(UTC).replace(microsecond=0)
+        self._settle(f"due < '{self.paused_after:%Y-%m-%d %H:%M:%S}'")
         self.setup.pause_schedules()
         self._settle("1 = 1")
 
@@ -138,8 +142,12 @@ class Storm:
             fault.trouble.healed = True
 
     def _answers_again(self) -> bool:
-        self._start_again()
+        self._watch_until(time.monotonic())
         return self.setup.answers()
+
+    def _all_answered(self) -> bool:
+        self._watch_until(time.monotonic())
+        return self.creator.is_idle
 
     def _start_again(self) -> None:
         """Start what has ended by itself, as a service manager does: a server that was started without a database."""
