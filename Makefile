@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-SOURCES := sdk functions agent tests examples benchmarks
+SOURCES := sdk functions agent cdk tests examples benchmarks
+PEERS := .venv-prefect/.installed .venv-dbos/.installed
+PEER_prefect := prefect
+PEER_dbos := dbos
 
-.PHONY: help demo test lint types unit e2e chaos hostile bench openapi clean
+.PHONY: help demo test lint types unit e2e chaos hostile test-cloud bench bench-plots openapi clean
 
 help:  ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,11 +25,24 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-# It wants another botocore than we do, and runs functions with what is installed beside it.
+# It wants another botocore than we do, and runs functions with what is installed beside it: boto3, as Lambda does.
 .venv-ministack/.installed: constraints-ministack.txt
 	@echo "Installing ministack, which stands in for AWS in tests, into .venv-ministack …"
 	@$(PYTHON) -m venv .venv-ministack
-	@.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-ministack.txt ministack
+	@.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-ministack.txt ministack boto3
+	@touch $@
+
+# What benchmarks measure is what users install: a wheel, not this folder.
+.venv-bench/.installed: pyproject.toml constraints.txt $(shell find sdk functions agent -name '*.py')
+	@echo "Installing Alisio as users do into .venv-bench …"
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[aws,postgres]'
+	@touch $@
+
+.venv-prefect/.installed .venv-dbos/.installed: .venv-%/.installed: benchmarks/constraints-%.txt
+	@echo "Installing $* into .venv-$*, to measure it beside Alisio …"
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< $(PEER_$*)
 	@touch $@
 
 demo: $(VENV)/.runtime  ## Server, agent, and a deployed flow on real data; ONESHOT=1 ends when its runs have
@@ -47,17 +63,23 @@ unit: $(VENV)/.dev .venv-ministack/.installed  ## Unit and integration tests, an
 e2e: $(VENV)/.dev  ## Scenarios through the public commands and the API
 	@$(BIN)/pytest tests/e2e
 
+test-cloud: $(VENV)/.dev  ## The whole cloud on this machine: cdk deploy, all scenarios and faults on it, cdk destroy; needs Node.js
+	@$(BIN)/pytest --timeout 900 --backends cloud tests/e2e tests/cloud
+
 chaos: $(VENV)/.dev .venv-ministack/.installed  ## Faults: ROUNDS=300 SEED=7 SETUP=sqlite|postgres|postgres-sqs|all; KILLS=1, OUTAGE=1
 	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(SETUP),--setup $(SETUP)) $(if $(KILLS),--kills) $(if $(OUTAGE),--outage)
 
 hostile: $(VENV)/.dev  ## Hostile input at length: CASES=20000 requests over all routes, LINES=1000000 of output
 	@HOSTILE_CASES=$(or $(CASES),20000) HOSTILE_LINES=$(or $(LINES),1000000) $(BIN)/pytest tests/hostile
 
-bench: $(VENV)/.dev  ## Benchmarks: a table, and JSON under benchmarks/results/; ROWS=import,script runs some
+bench: $(VENV)/.dev .venv-ministack/.installed .venv-bench/.installed $(PEERS)  ## Benchmarks beside Prefect: a table, and JSON under benchmarks/results/; ROWS=import,script runs some
 	@$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
+
+bench-plots: $(VENV)/.dev  ## From the newest result: the plots under benchmarks/plots/, and the table in README.md
+	@$(BIN)/python -m benchmarks.plots
 
 openapi: $(VENV)/.runtime  ## Write docs/openapi.json anew from the routes
 	@$(BIN)/python -m alisio_server.openapi > docs/openapi.json
 
 clean:  ## Remove what these commands made
-	rm -rf $(VENV) .venv-ministack build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-ministack .venv-bench .venv-prefect .venv-dbos build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,100 +3,103 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import subprocess
 import sys
-from datetime import UTC, datetime
-from importlib.metadata import version
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, Row
+from benchmarks.numbers import short
+from benchmarks.products import ALISIO, DBOS, PREFECT, PRODUCTS, ROOT
+from benchmarks.results import save
 from benchmarks.rows import ROWS
-
-RESULTS = Path(__file__).with_name("results")
-FACTS_OF = ("alisio", "pydantic", "sqlalchemy", "uvicorn", "aws-lambda-powertools")
+from benchmarks.table import kept
 
 
 def main() -> int:
-    """Measure the rows that were asked for; return 1 where a budget was missed."""
+    """Measure the rows that were asked for; return 1 where a budget was missed or a row failed."""
+    rows = _asked_for()
     console = Console()
-    figures: list[Figure] = []
-    for row in [row for row in ROWS if row.name in _asked_for()]:
-        with console.status(f"{row.name} …"):
-            figures += row.measure()
-    console.print(_table(figures))
-    console.print(f"Every sample: {_save(figures).relative_to(Path.cwd())}")
-    return 1 if any(figure.within_budget is False for figure in figures) else 0
+    measured: dict[str, list[Figure]] = {}
+    seconds: dict[str, float] = {}
+    failures: dict[str, str] = {}
+    for row in rows:
+        console.print(f"{row.name} …", end=" ")
+        begun = time.monotonic()
+        measured[row.name] = []
+        failure = _measure(row, measured[row.name])
+        seconds[row.name] = time.monotonic() - begun
+        console.print(f"{seconds[row.name]:.0f} s{'' if failure is None else ', failed'}")
+        if failure is not None:
+            failures[row.name] = failure
+    return _tell(console, measured, seconds, failures)
 
 
-def _asked_for() -> set[str]:
+def _asked_for() -> Sequence[Row]:
     names = [row.name for row in ROWS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", default=",".join(names), help=f"some of: {', '.join(names)}")
-    asked = set(parser.parse_args().rows.split(","))
-    unknown = sorted(asked - set(names))
+    asked = parser.parse_args().rows.split(",")
+    unknown = sorted(set(asked) - set(names))
     if unknown:
         parser.error(f"unknown rows: {', '.join(unknown)}; there are {', '.join(names)}")
-    return asked
+    missing = [product.label for product in PRODUCTS if not Path(product.python).exists()]
+    if missing:
+        parser.error(f"not installed: {', '.join(missing)}; `make bench` installs what is measured")
+    return [row for row in ROWS if row.name in asked]
 
 
-def _table(figures: list[Figure]) -> Table:
-    table = Table("figure", "median", "least", "most", "budget", "kept", title="Alisio, on this machine")
+def _measure(row: Row, figures: list[Figure]) -> str | None:
+    """Add a row's figures, and say in a line what stopped it, if anything did: the other rows go on."""
+    try:
+        for figure in row.measure():
+            figures.append(figure)
+    except Exception as error:
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return None
+
+
+def _tell(
+    console: Console,
+    measured: Mapping[str, Sequence[Figure]],
+    seconds: Mapping[str, float],
+    failures: Mapping[str, str],
+) -> int:
+    figures = [figure for row in measured.values() for figure in row]
+    path = save(measured, seconds, complete=len(measured) == len(ROWS) and not failures)
+    console.print(_table(figures))
+    console.print(f"{sum(seconds.values()):.0f} s. Every sample: {path.relative_to(ROOT)}")
+    for name, failure in failures.items():
+        console.print(f"[red]{name} failed:[/red] {escape(failure)}", soft_wrap=True)
+    missed = [figure.label for figure in figures if figure.within_budget is False]
+    if missed:
+        console.print(f"[red]Missed its budget:[/red] {escape('; '.join(missed))}", soft_wrap=True)
+    return 1 if missed or failures else 0
+
+
+def _table(figures: Sequence[Figure]) -> Table:
+    table = Table("figure", title="Medians, on this machine")
+    for column in (ALISIO.label, "budget", "kept", PREFECT.label, "times better", DBOS.label):
+        table.add_column(column, justify="right")
     for figure in figures:
-        budget = "" if figure.budget is None else f"{figure.budget:g}"
-        kept = {None: "", True: "yes", False: "NO"}[figure.within_budget]
-        numbers = [f"{number:.4g}" for number in (figure.median, min(figure.samples), max(figure.samples))]
-        table.add_row(f"{figure.label} [{figure.unit}]".replace("[", r"\["), *numbers, budget, kept)
+        table.add_row(
+            escape(f"{figure.label} [{figure.unit}]"),
+            short(figure.median),
+            short(figure.budget),
+            kept(figure),
+            short(figure.peer_median(PREFECT.name)),
+            short(figure.ratio(PREFECT.name)),
+            short(figure.peer_median(DBOS.name)),
+        )
     return table
 
 
-def _save(figures: list[Figure]) -> Path:
-    now = datetime.now(UTC)
-    path = RESULTS / f"{now:%Y-%m-%dT%H%M%S}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"taken": now.isoformat(), **_machine(), "figures": _samples(figures)}, indent=1))
-    return path
-
-
-def _machine() -> dict[str, Any]:
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return {
-        "commit": commit.stdout.strip(),
-        "python": sys.version.split()[0],
-        "system": platform.system(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "versions": {name: version(name) for name in FACTS_OF},
-    }
-
-
-def _processor() -> str:
-    facts = Path("/proc/cpuinfo")
-    if facts.exists():
-        for line in facts.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
-
-
-def _samples(figures: list[Figure]) -> list[dict[str, Any]]:
-    return [
-        {
-            "figure": figure.label,
-            "unit": figure.unit,
-            "median": figure.median,
-            "budget": figure.budget,
-            "samples": [round(sample, 6) for sample in figure.samples],
-        }
-        for figure in figures
-    ]
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted: nothing was saved")

@@ -1,17 +1,29 @@
-"""How long the command line takes to say how it is used."""
+"""How long the command lines take to say how they are used, and which version they are."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 from benchmarks.command_time import wall_seconds
 from benchmarks.figure import Figure, Row
-from benchmarks.stack import COMMAND
+from benchmarks.interleaved import interleaved
+from benchmarks.products import ALISIO, PREFECT
 
 
 def _measure() -> Iterator[Figure]:
-    yield Figure("alisio --help", "s", wall_seconds([COMMAND, "--help"]), budget=0.25)
-    yield Figure("alisio version", "s", wall_seconds([COMMAND, "version"]))
+    with tempfile.TemporaryDirectory(prefix="alisio-bench-") as home:
+        for argument, budget in (("--help", 0.25), ("version", None)):
+            samples = interleaved(
+                {
+                    product.name: partial(wall_seconds, [product.command, argument], product.environment(Path(home)))
+                    for product in (ALISIO, PREFECT)
+                }
+            )
+            peers = {PREFECT.name: samples[PREFECT.name]}
+            yield Figure(f"command line: {argument}", "s", samples[ALISIO.name], budget=budget, peers=peers)
 
 
 ROW = Row("help", _measure)

@@ -1,48 +1,63 @@
-"""A script with one empty flow, no server running: its run is in the database when it exits."""
+"""A script with one empty flow, no server running: its run is in the database when it exits.
+
+Alisio's script uses its embedded server, Prefect's the ephemeral one that it starts for a script that knows no server.
+"""
 
 from __future__ import annotations
 
-import sqlite3
-import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from benchmarks.command_time import RUNS, clean_environment, wall_seconds
+from sqlalchemy import create_engine, text
+
+from benchmarks.command_time import wall_seconds
 from benchmarks.figure import Figure, Row
+from benchmarks.interleaved import interleaved
+from benchmarks.products import ALISIO, PREFECT, WORKLOADS, Product
 
-SCRIPT = """
-from alisio import flow
-
-@flow
-def empty():
-    pass
-
-empty()
-"""
+PRODUCTS = (ALISIO, PREFECT)
+RUNS = 7
+FIRST_RUNS = 3
+COMPLETED = text("SELECT count(*) FROM flow_run WHERE state_type = 'COMPLETED'")
 
 
-def _completed_runs(home: Path) -> int:
-    with sqlite3.connect(home / "alisio.db") as database:
-        return int(database.execute("SELECT count(*) FROM flow_run WHERE state_type = 'COMPLETED'").fetchone()[0])
+def _completed(product: Product, home: Path) -> int:
+    engine = create_engine(product.database_url(home))
+    with engine.connect() as database:
+        count = int(database.execute(COMPLETED).scalar_one())
+    engine.dispose()
+    return count
+
+
+def _script(product: Product, home: Path) -> float:
+    """Run the script once more in a home, and see that its run was stored before it ended."""
+    stored = _completed(product, home) if (home / product.database).exists() else 0
+    home.mkdir(exist_ok=True)
+    seconds = wall_seconds([product.python, str(WORKLOADS / "empty.py")], product.environment(home))
+    if _completed(product, home) != stored + 1:
+        raise RuntimeError(f"{product.label} stored {_completed(product, home) - stored} runs of one")
+    return seconds
+
+
+def _first_script(product: Product, homes: Path) -> float:
+    return _script(product, Path(tempfile.mkdtemp(dir=homes)))
+
+
+def _figure(label: str, samples: dict[str, list[float]], budget: float) -> Figure:
+    return Figure(label, "s", samples[ALISIO.name], budget=budget, peers={PREFECT.name: samples[PREFECT.name]})
 
 
 def _measure() -> Iterator[Figure]:
-    first: list[float] = []
     with tempfile.TemporaryDirectory(prefix="alisio-bench-") as folder:
-        script = Path(folder) / "workflow.py"
-        script.write_text(SCRIPT)
-        environment = clean_environment()
-        for fresh in range(3):
-            environment["ALISIO_HOME"] = f"{folder}/first-{fresh}"
-            command = [sys.executable, str(script)]
-            first += wall_seconds(command, environment=environment, runs=1, warm_ups=0)
-        later = wall_seconds(command, environment=environment)
-        stored = _completed_runs(Path(environment["ALISIO_HOME"]))
-        if stored != RUNS + 2:
-            raise RuntimeError(f"{RUNS + 2} runs ended, but the database holds {stored}")
-    yield Figure("empty flow as a script, recorded (makes the database)", "s", first, budget=1.5)
-    yield Figure("empty flow as a script, recorded", "s", later, budget=0.5)
+        homes = Path(folder)
+        first = {product.name: partial(_first_script, product, homes) for product in PRODUCTS}
+        later = {product.name: partial(_script, product, homes / product.name) for product in PRODUCTS}
+        fresh = interleaved(first, runs=FIRST_RUNS, warm_ups=0)
+        again = interleaved(later, runs=RUNS)
+    yield _figure("empty flow as a script, recorded (makes the database)", fresh, budget=1.5)
+    yield _figure("empty flow as a script, recorded", again, budget=0.5)
 
 
 ROW = Row("script", _measure)

@@ -1,0 +1,34 @@
+"""Empty flows in a warm process until they are stored: one after another, and 50 at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.figure import Figure, Row
+from benchmarks.in_process import EMBEDDED, PEER, SERVED, WHERE, samples_of
+
+BUDGET_MS = 3.0
+MANNERS = {
+    "sync": "empty flow, one after another",
+    "async": "empty async flow, one after another",
+    "threads": "empty flow, 50 at once on threads, each",
+    "gather": "empty async flow, 50 at once by asyncio.gather, each",
+}
+OURS = ("sync:100", "async:100", "threads:50", "gather:50")
+THEIRS = ("sync:3", "async:5", "threads:50", "gather:50")
+
+
+def _measure() -> Iterator[Figure]:
+    samples = samples_of("empty_flows", {EMBEDDED: OURS, SERVED: OURS, PEER: THEIRS})
+    milliseconds = {
+        name: {manner: [answer[manner] * 1000 for answer in answers] for manner in MANNERS}
+        for name, answers in samples.items()
+    }
+    for name, where in WHERE.items():
+        for manner, label in MANNERS.items():
+            budget = BUDGET_MS if name == EMBEDDED else None
+            peers = {PEER: milliseconds[PEER][manner]}
+            yield Figure(f"{label}, stored ({where})", "ms", milliseconds[name][manner], budget=budget, peers=peers)
+
+
+ROW = Row("flows", _measure)

@@ -1,0 +1,52 @@
+"""Tasks that do nothing, hundreds and thousands in a flow: until the flow has their results, until all are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.figure import Figure, Row
+from benchmarks.in_process import EMBEDDED, PEER, SERVED, WHERE, Answer, samples_of
+
+COUNTS = {"direct": 500, "submitted": 500, "mapped": 1_000}
+MANY = 10_000
+LABELS = {"direct": "500 tasks called", "submitted": "500 tasks submitted", "mapped": "1,000 tasks mapped"}
+BUDGETS_MS = {
+    "direct": {"in_flow": 0.05, "stored": 0.3},
+    "submitted": {"in_flow": 0.15, "stored": 0.4},
+    "mapped": {"in_flow": 0.15, "stored": 0.4},
+}
+MOMENTS = {"in_flow": "in the flow", "stored": "until stored"}
+MANY_SECONDS = 6.0
+GROWTH_KB = 4.0
+
+
+def _each(answers: Sequence[Answer], manner: str, moment: str) -> list[float]:
+    """Give milliseconds a task."""
+    return [answer[manner][moment] / COUNTS[manner] * 1000 for answer in answers]
+
+
+def _measure() -> Iterator[Figure]:
+    asked = [f"{manner}:{count}" for manner, count in COUNTS.items()]
+    samples = samples_of("empty_tasks", {EMBEDDED: asked, SERVED: asked, PEER: asked})
+    for name, where in WHERE.items():
+        for manner, label in LABELS.items():
+            for moment, when in MOMENTS.items():
+                ours, theirs = (_each(samples[each], manner, moment) for each in (name, PEER))
+                budget = BUDGETS_MS[manner][moment] if name == EMBEDDED else None
+                yield Figure(f"{label}: each, {when} ({where})", "ms", ours, budget=budget, peers={PEER: theirs})
+    yield from _many()
+
+
+def _many() -> Iterator[Figure]:
+    """Map over so many that what a task costs in memory shows; Prefect would take minutes."""
+    asked = [f"mapped:{MANY}"]
+    samples = samples_of("empty_tasks", {EMBEDDED: asked, SERVED: asked})
+    for name, where in WHERE.items():
+        answers = [answer["mapped"] for answer in samples[name]]
+        seconds, budget = [answer["stored"] for answer in answers], MANY_SECONDS if name == EMBEDDED else None
+        yield Figure(f"10,000 tasks mapped: all, until stored ({where})", "s", seconds, budget=budget)
+        growth = [answer["growth"] / MANY / 1000 for answer in answers]
+        yield Figure(f"10,000 tasks mapped: memory for each, at most ({where})", "KB", growth, budget=GROWTH_KB)
+
+
+ROW = Row("tasks", _measure)

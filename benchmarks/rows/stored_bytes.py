@@ -1,0 +1,75 @@
+"""Bytes that a flow run, a task run and a log line take in the database, with their indexes and states.
+
+A script records many of one kind, and the database's growth is divided by how many it holds then: of SQLite the pages
+of its file, of PostgreSQL the relations with all that belongs to them, dead rows included. Lines are kept for the log
+alone, so that no kind pays for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from benchmarks.figure import Figure, Row
+from benchmarks.stacks import Stack, stack
+from tests.postgres import Postgres
+
+_SIZE = {
+    "SQLite": "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+    "PostgreSQL": """
+        SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+    """,
+}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    label: str
+    table: str
+    count: int
+    budget: float | None
+
+
+_KINDS = {
+    "runs": _Kind("a flow run", "flow_run", 1_000, None),
+    "task_runs": _Kind("a task run", "task_run", 5_000, 600),
+    "logs": _Kind("a log line of 50 characters", "log", 20_000, 250),
+}
+
+
+def _bytes_each(running: Stack, name: str) -> float:
+    kind = _KINDS[name]
+    level = "INFO" if name == "logs" else "ERROR"
+    size, rows = _size(running), _rows(running, kind.table)
+    environment = running.environment | {"ALISIO_LOGGING_LEVEL": level}
+    running.product.run_workload("stored", name, kind.count, environment=environment)
+    stored = _rows(running, kind.table) - rows
+    # A run that logs says itself that it begins and ends.
+    if not kind.count <= stored <= kind.count + 2:
+        raise RuntimeError(f"{kind.count} rows were to be in {kind.table}; it holds {stored}")
+    return (_size(running) - size) / stored
+
+
+def _size(running: Stack) -> int:
+    return int(running.read(_SIZE["PostgreSQL" if "postgresql" in running.database_url else "SQLite"])[0][0])
+
+
+def _rows(running: Stack, table: str) -> int:
+    return int(running.read(f"SELECT count(*) FROM {table}")[0][0])
+
+
+def _measure() -> Iterator[Figure]:
+    with ExitStack() as ends:
+        postgres = Postgres()
+        ends.callback(postgres.close)
+        postgres.start()
+        for database, url in (("SQLite", None), ("PostgreSQL", postgres.create_database(empty=True))):
+            with stack(database=url) as running:
+                for name, kind in _KINDS.items():
+                    sizes = [_bytes_each(running, name)]
+                    yield Figure(f"{kind.label}, stored in {database}", "bytes", sizes, budget=kind.budget)
+
+
+ROW = Row("stored_bytes", _measure)
