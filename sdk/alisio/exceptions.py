@@ -12,6 +12,8 @@
     ├── ParameterError             a flow was called with parameters that do not fit it
     ├── FlowTimeoutError           a flow took longer than its `timeout_seconds`
     ├── TaskTimeoutError           a task took longer than its `timeout_seconds`
+    ├── ResultError                a stored result cannot be written or read
+    │   └── MissingResultError     it was not stored, or is no longer there
     └── RunError                   the result was asked of a run that has none
         ├── FailedRunError
         ├── CrashedRunError
@@ -87,6 +89,14 @@ class TaskTimeoutError(AlisioError, TimeoutError):
     """A task took longer than its `timeout_seconds`."""
 
 
+class ResultError(AlisioError):
+    """A stored result cannot be written, or not be read here."""
+
+
+class MissingResultError(ResultError):
+    """A result was not stored, or is no longer where it was."""
+
+
 class RunError(AlisioError):
     """The result was asked of a run that has none. The text is the message of its state."""
 
@@ -115,4 +125,5 @@ FailedRun = FailedRunError
 CrashedRun = CrashedRunError
 CancelledRun = CancelledRunError
 UnfinishedRun = UnfinishedRunError
+MissingResult = MissingResultError
 ParameterTypeError = ParameterError

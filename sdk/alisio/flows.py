@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from alisio.engine.definition import Definition, RetryDelay, RunName, file_version
 from alisio.engine.jsonable import clean_text
+from alisio.results.options import ResultKeywords
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -40,6 +41,7 @@ class Flow(Definition, Generic[P, R]):
         task_runner: How submitted tasks run; by default concurrently, on threads.
         validate_parameters: Whether to check and convert parameters by the function's type hints.
         log_prints: Whether `print` writes to the run's log; by default as in the flow around it.
+        results: Whether, where and how results are stored, those of its tasks too: see `ResultKeywords`.
 
     Raises:
         ValueError: An option cannot be used.
@@ -60,6 +62,7 @@ class Flow(Definition, Generic[P, R]):
         task_runner: TaskRunner | type[TaskRunner] | None = None,
         validate_parameters: bool = True,
         log_prints: bool | None = None,
+        **results: Unpack[ResultKeywords],
     ) -> None:
         super().__init__(
             fn,
@@ -70,6 +73,7 @@ class Flow(Definition, Generic[P, R]):
             retry_delay_seconds=retry_delay_seconds,
             timeout_seconds=timeout_seconds,
             log_prints=log_prints,
+            results=results,
         )
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} cannot be a flow's name: 1 to 200 characters, none of / % & < >")
@@ -159,6 +163,7 @@ class Flow(Definition, Generic[P, R]):
         task_runner: TaskRunner | type[TaskRunner] | None = None,
         validate_parameters: bool | None = None,
         log_prints: bool | None = None,
+        **results: Unpack[ResultKeywords],
     ) -> Self:
         """Make a flow of the same function with other options; those not given stay as they are.
 
@@ -173,6 +178,7 @@ class Flow(Definition, Generic[P, R]):
             task_runner: See there.
             validate_parameters: See there.
             log_prints: See there.
+            results: See there.
 
         Raises:
             ValueError: An option cannot be used.
@@ -189,6 +195,7 @@ class Flow(Definition, Generic[P, R]):
             task_runner=task_runner or self._task_runner,
             validate_parameters=self.validate_parameters if validate_parameters is None else validate_parameters,
             log_prints=self.log_prints if log_prints is None else log_prints,
+            **self.results.keywords_with(results),
         )
 
     def deploy(
@@ -271,6 +278,7 @@ def flow(
     task_runner: TaskRunner | type[TaskRunner] | None = None,
     validate_parameters: bool = True,
     log_prints: bool | None = None,
+    **results: Unpack[ResultKeywords],
 ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 
 

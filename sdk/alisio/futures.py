@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future as Outcome
-from concurrent.futures import TimeoutError as OutcomeTimeout
-from concurrent.futures import as_completed as outcomes_as_completed
-from concurrent.futures import wait as wait_for_outcomes
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _changing = threading.Lock()
-"""Held while a future is claimed for execution or for its end."""
+"""Held while a future is claimed or ended, or who hears of its end changes. One for all: there may be very many."""
 
 
 class TaskRunFuture(Generic[R]):
@@ -28,15 +27,17 @@ class TaskRunFuture(Generic[R]):
 
     Attributes:
         task_run_id: Which task run.
+        started: Whether its execution has begun, or it has ended without.
     """
 
-    __slots__ = ("__weakref__", "_outcome", "_run", "_settled", "task_run_id")
+    __slots__ = ("__weakref__", "_callbacks", "_end", "_run", "started", "task_run_id")
 
     def __init__(self, run: TaskRun) -> None:
         self.task_run_id: UUID = run.id
-        self._run = run
-        self._outcome: Outcome[State[R]] = Outcome()
-        self._settled = False
+        self.started = False
+        self._run: TaskRun | None = run
+        self._end: State[R] | None = None
+        self._callbacks: tuple[Callable[[TaskRunFuture[R]], object], ...] = ()
 
     def __repr__(self) -> str:
         return f"TaskRunFuture({self.task_run_id}, {self.state!r})"
@@ -44,13 +45,13 @@ class TaskRunFuture(Generic[R]):
     @property
     def state(self) -> State[R]:
         """The state that it is in now."""
-        if self._outcome.done():
-            return self._outcome.result()
-        return Running() if self._outcome.running() else Pending()
+        if self._end is not None:
+            return self._end
+        return Running() if self.started else Pending()
 
     def done(self) -> bool:
         """Tell whether it has come to its end."""
-        return self._outcome.done()
+        return self._end is not None
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until it has come to its end.
@@ -58,13 +59,24 @@ class TaskRunFuture(Generic[R]):
         Args:
             timeout: How many seconds at most.
         """
-        wait_for_outcomes([self._outcome], timeout)
+        _wait_for_all([self], timeout)
 
     async def wait_async(self) -> None:
         """Wait without blocking the event loop."""
         import asyncio
 
-        await asyncio.shield(asyncio.wrap_future(self._outcome))
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+
+        def tell(_: TaskRunFuture[R]) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+                loop.call_soon_threadsafe(ended.set)
+
+        self.add_done_callback(tell)
+        try:
+            await ended.wait()
+        finally:
+            self._remove_done_callback(tell)
 
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
         """Wait for the result.
@@ -81,17 +93,18 @@ class TaskRunFuture(Generic[R]):
             Exception: What the task raised.
             RunError: It ended without a result or an exception of its own.
         """
-        try:
-            state = self._outcome.result(timeout)
-        except OutcomeTimeout:
-            if self._outcome.done():
-                raise
-            raise TimeoutError(f"task run {self.task_run_id} has not ended within {timeout} s") from None
-        return state.result(raise_on_failure=raise_on_failure)
+        self.wait(timeout)
+        if self._end is None:
+            raise TimeoutError(f"task run {self.task_run_id} has not ended within {timeout} s")
+        return self._end.result(raise_on_failure=raise_on_failure)
 
     def add_done_callback(self, callback: Callable[[TaskRunFuture[R]], object]) -> None:
         """Call a function with this future when it has ended; at once, where it already has."""
-        self._outcome.add_done_callback(lambda _: callback(self))
+        with _changing:
+            if self._end is None:
+                self._callbacks += (callback,)
+                return
+        self._call(callback)
 
     def begin(self) -> bool:
         """Claim it for execution.
@@ -100,25 +113,67 @@ class TaskRunFuture(Generic[R]):
             Whether it is still wanted.
         """
         with _changing:
-            return not self._settled and self._outcome.set_running_or_notify_cancel()
+            wanted = not self.started
+            self.started = True
+        return wanted
 
     def finish(self, state: State[R]) -> None:
         """Give it its final state, unless it has one."""
         with _changing:
-            if self._settled:
+            if self._end is not None:
                 return
-            self._settled = True
-        self._outcome.set_result(state)
+            self.started = True
+            self._end = state
+            callbacks, self._callbacks = self._callbacks, ()
+        self._run = None  # its records may go while the result is kept
+        for callback in callbacks:
+            self._call(callback)
 
     def abandon(self, state: State[Any]) -> None:
         """End it for those who wait, and in the records, whatever its code still does."""
-        self._run.note_end(state)
+        run = self._run
+        if run is not None:
+            run.note_end(state)
         self.finish(state)
 
-    @property
-    def started(self) -> bool:
-        """Whether its execution has begun."""
-        return self._outcome.running() or self._outcome.done()
+    def _remove_done_callback(self, callback: Callable[[TaskRunFuture[R]], object]) -> None:
+        with _changing:
+            self._callbacks = tuple(each for each in self._callbacks if each != callback)
+
+    def _call(self, callback: Callable[[TaskRunFuture[R]], object]) -> None:
+        try:
+            callback(self)
+        except Exception:
+            from alisio.logging import get_logger
+
+            get_logger("futures").exception("a callback of task run %s failed", self.task_run_id)
+
+
+def _wait_for_all(futures: Iterable[TaskRunFuture[Any]], timeout: float | None) -> None:
+    """Wait until these have ended, or this many seconds have passed."""
+    waiting = [future for future in futures if not future.done()]
+    if not waiting:
+        return
+    over = threading.Event()
+    left = itertools.count(len(waiting) - 1, -1)
+
+    def count(_: TaskRunFuture[Any]) -> None:
+        if next(left) == 0:  # one step, whatever the threads are
+            over.set()
+
+    for future in waiting:
+        future.add_done_callback(count)
+    try:
+        over.wait(timeout)
+    finally:
+        if not over.is_set():
+            _forget(waiting, count)
+
+
+def _forget(futures: Sequence[TaskRunFuture[Any]], callback: Callable[[TaskRunFuture[Any]], object]) -> None:
+    """Call this no more when these end: nobody waits any longer."""
+    for future in futures:
+        future._remove_done_callback(callback)
 
 
 class FutureList(list[TaskRunFuture[R]]):
@@ -126,7 +181,7 @@ class FutureList(list[TaskRunFuture[R]]):
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until all have ended, or this many seconds have passed."""
-        wait_for_outcomes([future._outcome for future in self], timeout)
+        _wait_for_all(self, timeout)
 
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[R]:
         """Wait for all results.
@@ -167,7 +222,7 @@ def wait(futures: Iterable[TaskRunFuture[R]], timeout: float | None = None) -> D
         Those that have ended, and those that have not.
     """
     wanted = list(futures)
-    wait_for_outcomes([future._outcome for future in wanted], timeout)
+    _wait_for_all(wanted, timeout)
     done = {future for future in wanted if future.done()}
     return DoneAndNotDone(done, set(wanted) - done)
 
@@ -185,6 +240,16 @@ def as_completed(futures: Iterable[TaskRunFuture[R]], timeout: float | None = No
     Raises:
         TimeoutError: Not all have ended in time.
     """
-    by_outcome = {future._outcome: future for future in futures}
-    for outcome in outcomes_as_completed(by_outcome, timeout):
-        yield by_outcome[outcome]
+    wanted = list(dict.fromkeys(futures))
+    deadline = None if timeout is None else time.monotonic() + timeout
+    ended: SimpleQueue[TaskRunFuture[R]] = SimpleQueue()
+    for future in wanted:
+        future.add_done_callback(ended.put)
+    try:
+        for left in range(len(wanted), 0, -1):
+            try:
+                yield ended.get(timeout=None if deadline is None else max(deadline - time.monotonic(), 0))
+            except Empty:
+                raise TimeoutError(f"{left} of {len(wanted)} task runs have not ended within {timeout} s") from None
+    finally:
+        _forget(wanted, ended.put)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alisio.deployments.durations import parse_duration
 
-_WAKE_UPS = ("http", "sqs")
+_CHOICES = {"ALISIO_WAKE_UPS": ("http", "sqs"), "ALISIO_RESULTS_PERSIST_BY_DEFAULT": ("true", "false", "1", "0")}
 _MAX_SQS_PREFIX = 43  # with a hyphen and an id of 36 it makes the 80 characters that SQS takes
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _RETENTIONS = "ALISIO_RETENTION_"
@@ -26,8 +26,8 @@ def fault_of(name: str, value: str) -> str | None:
         return f"be a number from 0 to 65535, not {value!r}"
     if name == "ALISIO_API_DATABASE_POOL_SIZE" and not (value.isdecimal() and 2 <= int(value) <= 100):
         return f"be a number from 2 to 100, not {value!r}"
-    if name == "ALISIO_WAKE_UPS" and value not in _WAKE_UPS:
-        return f"be {' or '.join(_WAKE_UPS)}, not {value!r}"
+    if name in _CHOICES and value not in _CHOICES[name]:
+        return f"be {' or '.join(_CHOICES[name])}, not {value!r}"
     if name == "ALISIO_SQS_PREFIX" and not _is_sqs_prefix(value):
         return f"be at most {_MAX_SQS_PREFIX} letters a to z, digits, hyphens and underscores, not {value!r}"
     if name == "ALISIO_LOGGING_LEVEL" and value.upper() not in _LEVELS:
@@ -41,6 +41,11 @@ def fault_of(name: str, value: str) -> str | None:
     if name.startswith(_RETENTIONS) and value:
         return _fault_of_retention(value)
     return None
+
+
+def read_switch(text: str) -> bool:
+    """Read whether something is on, from a text that was found to be fit."""
+    return text in ("true", "1")
 
 
 def read_retention(text: str) -> float | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from alisio.exceptions import SettingsError
-from alisio.setting_checks import fault_of, read_retention
+from alisio.setting_checks import fault_of, read_retention, read_switch
 
 DEFAULT_PROFILE = "default"
 _DEFAULT_HOME = "~/.alisio"
@@ -58,13 +58,13 @@ SETTINGS: dict[str, Setting] = {
             "sqlite:///<home>/alisio.db",
             "The database of the server: SQLite or PostgreSQL.",
         ),
-        Setting(
-            "ALISIO_API_DATABASE_POOL_SIZE", int, "5", "How many connections to PostgreSQL each server process keeps."
-        ),
+        Setting("ALISIO_API_DATABASE_POOL_SIZE", int, "5", "How many connections to PostgreSQL each process keeps."),
         Setting("ALISIO_RETENTION_FLOW_RUNS", str, "365d", "How long ended flow runs are kept: 90d, 12h, or forever."),
         Setting("ALISIO_RETENTION_TASK_RUNS", str, "90d", "How long the task runs of ended flow runs are kept."),
         Setting("ALISIO_RETENTION_LOGS", str, "30d", "How long the log lines of ended flow runs are kept."),
         Setting("ALISIO_RETENTION_AUDIT_LOG", str, "365d", "How long the audit log is kept."),
+        Setting("ALISIO_LOCAL_STORAGE_PATH", Path, "<home>/storage", "The folder where results are stored."),
+        Setting("ALISIO_RESULTS_PERSIST_BY_DEFAULT", str, "false", "Whether all results are stored: true or false."),
         Setting("ALISIO_WAKE_UPS", str, "http", "How agents hear of work: they ask the server (http), or Amazon SQS."),
         Setting("ALISIO_SQS_PREFIX", str, "alisio", "What the names of the server's SQS queues begin with."),
         Setting("ALISIO_LOGGING_LEVEL", str, "INFO", "The least level of log lines that are shown and kept."),
@@ -92,6 +92,8 @@ class Settings:
     retention_task_runs: float | None
     retention_logs: float | None
     retention_audit_log: float | None
+    local_storage_path: Path
+    results_persist_by_default: bool
     wake_ups: str
     sqs_prefix: str
     logging_level: str
@@ -135,6 +137,8 @@ def current_settings(environment: Mapping[str, str] | None = None) -> Settings:
         retention_task_runs=read_retention(_required(text, "ALISIO_RETENTION_TASK_RUNS")),
         retention_logs=read_retention(_required(text, "ALISIO_RETENTION_LOGS")),
         retention_audit_log=read_retention(_required(text, "ALISIO_RETENTION_AUDIT_LOG")),
+        local_storage_path=Path(_required(text, "ALISIO_LOCAL_STORAGE_PATH")).expanduser().absolute(),
+        results_persist_by_default=read_switch(_required(text, "ALISIO_RESULTS_PERSIST_BY_DEFAULT")),
         wake_ups=_required(text, "ALISIO_WAKE_UPS"),
         sqs_prefix=_required(text, "ALISIO_SQS_PREFIX"),
         logging_level=_required(text, "ALISIO_LOGGING_LEVEL").upper(),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from uuid import UUID
 
 from alisio.contract.states import DEFAULT_NAMES, StateName, StateType
 from alisio.exceptions import CancelledRunError, CrashedRunError, FailedRunError, UnfinishedRunError
+from alisio.results.reference import StoredResult
+
+if TYPE_CHECKING:
+    from alisio.contract.state_record import StateRecord
 
 R = TypeVar("R")
 
@@ -26,12 +30,13 @@ class State(Generic[R]):
         type: What it means to the rules.
         name: What it is called; by default the type's own name.
         message: One line for people.
-        data: The result, or the exception.
+        data: The result, or the exception; a `StoredResult` where the result is to be read first.
         timestamp: Since when, in seconds since 1970; now, where it is not given.
         task_run_id: The task run that ended in it.
+        stored: Where the result is stored, if it is.
     """
 
-    __slots__ = ("data", "message", "name", "since", "task_run_id", "type")
+    __slots__ = ("data", "message", "name", "since", "stored", "task_run_id", "type")
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class State(Generic[R]):
         data: Any = None,
         timestamp: float | None = None,
         task_run_id: UUID | None = None,
+        stored: StoredResult | None = None,
     ) -> None:
         self.type = type
         self.name = name or DEFAULT_NAMES[type]
@@ -48,6 +54,20 @@ class State(Generic[R]):
         self.data = data
         self.since = time.time() if timestamp is None else timestamp
         self.task_run_id = task_run_id
+        self.stored = stored
+
+    @classmethod
+    def from_record(cls, record: StateRecord) -> State[Any]:
+        """Make a state of one that the server has: `State.from_record(client.read_flow_run(id).state).result()`.
+
+        Args:
+            record: The `state` of a flow run or a task run, or one of its `states`.
+
+        Returns:
+            The state. Its result is read when it is asked for, from where the run has stored it.
+        """
+        stored = StoredResult(record.result) if record.type is StateType.COMPLETED else None
+        return cls(record.type, record.name, record.message, stored, record.timestamp.timestamp(), None, stored)
 
     def __repr__(self) -> str:
         message = "" if self.message is None else f"message={self.message!r}"
@@ -73,10 +93,11 @@ class State(Generic[R]):
             CrashedRunError: It crashed.
             CancelledRunError: It was cancelled.
             UnfinishedRunError: It has not ended, or never began.
+            ResultError: The result was not stored, or cannot be read from where it is.
         """
         outcome: Any = self.data
         if self.type is StateType.COMPLETED:
-            return cast(R, outcome)
+            return cast(R, outcome.read() if type(outcome) is StoredResult else outcome)
         if not isinstance(outcome, BaseException):
             outcome = _ERRORS.get(self.type, UnfinishedRunError)(self.message or f"the run is {self.name}")
         if raise_on_failure:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from alisio.context import checked_tags
 from alisio.engine.definition import Definition, RetryDelay, RunName
+from alisio.results.options import TaskResultKeywords
 
 if TYPE_CHECKING:
     from alisio.futures import FutureList, TaskRunFuture
@@ -32,6 +33,7 @@ class Task(Definition, Generic[P, R]):
             these from the number of retries.
         timeout_seconds: How long one attempt may take; then it fails, and is named TimedOut.
         log_prints: Whether `print` writes to the run's log; by default as in its flow.
+        results: Whether, where and how its results are stored: see `TaskResultKeywords`.
 
     Raises:
         ValueError: An option cannot be used.
@@ -50,6 +52,7 @@ class Task(Definition, Generic[P, R]):
         retry_delay_seconds: RetryDelay = 0,
         timeout_seconds: float | None = None,
         log_prints: bool | None = None,
+        **results: Unpack[TaskResultKeywords],
     ) -> None:
         super().__init__(
             fn,
@@ -60,6 +63,7 @@ class Task(Definition, Generic[P, R]):
             retry_delay_seconds=retry_delay_seconds,
             timeout_seconds=timeout_seconds,
             log_prints=log_prints,
+            results=results,
         )
         if not 0 < len(self.name) <= 400:
             raise ValueError(f"{self.name!r} cannot be a task's name: 1 to 400 characters")
@@ -180,6 +184,7 @@ class Task(Definition, Generic[P, R]):
         retry_delay_seconds: RetryDelay | None = None,
         timeout_seconds: float | None = None,
         log_prints: bool | None = None,
+        **results: Unpack[TaskResultKeywords],
     ) -> Self:
         """Make a task of the same function with other options; those not given stay as they are.
 
@@ -192,6 +197,7 @@ class Task(Definition, Generic[P, R]):
             retry_delay_seconds: See there.
             timeout_seconds: See there; 0 takes the limit away.
             log_prints: See there.
+            results: See there.
 
         Raises:
             ValueError: An option cannot be used.
@@ -206,6 +212,7 @@ class Task(Definition, Generic[P, R]):
             retry_delay_seconds=self.given_delay if retry_delay_seconds is None else retry_delay_seconds,
             timeout_seconds=self.timeout_seconds if timeout_seconds is None else timeout_seconds or None,
             log_prints=self.log_prints if log_prints is None else log_prints,
+            **self.results.keywords_with(results),
         )
 
 
@@ -236,6 +243,7 @@ def task(
     retry_delay_seconds: RetryDelay = 0,
     timeout_seconds: float | None = None,
     log_prints: bool | None = None,
+    **results: Unpack[TaskResultKeywords],
 ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
 

@@ -44,6 +44,7 @@ class StateName:
     RETRYING = "Retrying"  # RUNNING
     CANCELLING = "Cancelling"  # CANCELLING
     COMPLETED = "Completed"  # COMPLETED
+    CACHED = "Cached"  # COMPLETED
     FAILED = "Failed"  # FAILED
     TIMED_OUT = "TimedOut"  # FAILED
     CRASHED = "Crashed"  # CRASHED

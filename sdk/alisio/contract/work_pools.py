@@ -100,7 +100,7 @@ class WorkQueue(Answer):
 
 
 class Holding(Request):
-    """A claimed run whose executor has not yet reported: its lease is the agent's to renew."""
+    """A claimed run whose executor has not yet reported."""
 
     flow_run_id: UUID
     attempt: Annotated[int, Field(ge=1)]
@@ -112,6 +112,8 @@ class AgentBeat(Request):
     Attributes:
         queues: The queues it serves; None: all of the pool.
         limit: How many runs at once; None: as many as come.
+        holding: The claimed runs whose leases are the agent's to renew.
+        returned: The claimed runs that it will not start. They go to other agents at once.
         stopping: It is going: it claims no more.
     """
 
@@ -123,6 +125,7 @@ class AgentBeat(Request):
     pid: int
     version: Annotated[str, Field(max_length=50)]
     holding: list[Holding] = Field(default_factory=list, max_length=1_000)
+    returned: list[Holding] = Field(default_factory=list, max_length=1_000)
     stopping: bool = False
 
 
@@ -267,12 +270,26 @@ class WakeUpKind(StrEnum):
     """They receive from a queue of Amazon SQS for each work queue."""
 
 
+class QueueCredentials(Answer):
+    """Credentials of the cloud, with which an agent receives from some queues of its pool and does nothing else."""
+
+    access_key_id: str
+    secret_access_key: str = Field(repr=False)
+    session_token: str = Field(repr=False)
+    expires: Timestamp
+
+
 class WakeUpQueue(Answer):
-    """Where the wake-ups of a work queue are received."""
+    """Where the wake-ups of a work queue are received.
+
+    Attributes:
+        credentials: What to receive with, for at least a quarter of an hour; None: what the agent has itself.
+    """
 
     work_queue_name: str
     url: str
     region: str
+    credentials: QueueCredentials | None = None
 
 
 class WakeUpSource(Answer):

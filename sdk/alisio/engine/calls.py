@@ -37,7 +37,7 @@ def call_flow(flow: Flow[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
     wait_for = kwargs.pop("wait_for", None)
     if is_loading():
         return _not_now(flow)
-    parameters = dict(flow.bind(args, kwargs).arguments)
+    parameters = flow.arguments(args, kwargs)
     if flow.is_async:
         return _await_flow(flow, parameters, wait_for, return_state)
     state = drive(flow_steps(_recorded(flow, parameters), wait_for))
@@ -82,7 +82,7 @@ def _recorded(flow: Flow[Any, Any], parameters: dict[str, Any]) -> FlowRun:
     if current_flow_run.get() is not None:
         return new_flow_run(flow, parameters, None)
     recording = open_recording()
-    run = new_flow_run(flow, parameters, recording.outbox)
+    run = new_flow_run(flow, parameters, recording.outbox, recording.settings)
     recording.outbox.open(run)
     return run
 

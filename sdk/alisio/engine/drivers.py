@@ -6,7 +6,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from alisio.engine.effects import Effect, Invoke, Sleep, Steps, TimeIsUpError
+from alisio.engine.effects import Block, Effect, Invoke, Sleep, Steps, TimeIsUpError
 from alisio.states import State
 
 T = TypeVar("T")
@@ -68,6 +68,8 @@ def _perform(effect: Effect) -> Any:
             return effect.function(*effect.args, **effect.kwargs)
     if isinstance(effect, Sleep):
         return time.sleep(effect.seconds)
+    if isinstance(effect, Block):
+        return effect.function()
     for future in effect.futures:
         future.wait()
     return None
@@ -88,6 +90,8 @@ async def _perform_async(effect: Effect) -> Any:
             raise
     if isinstance(effect, Sleep):
         return await asyncio.sleep(effect.seconds)
+    if isinstance(effect, Block):
+        return await asyncio.to_thread(effect.function)
     for future in effect.futures:
         await future.wait_async()
     return None

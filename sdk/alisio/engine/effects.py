@@ -33,12 +33,18 @@ class Sleep(NamedTuple):
     seconds: float
 
 
+class Block(NamedTuple):
+    """Call a function of ours that takes its time, such as one that writes to a disk; its result is the answer."""
+
+    function: Callable[[], Any]
+
+
 class Wait(NamedTuple):
     """Let these futures come to their end, one way or another."""
 
     futures: Sequence[TaskRunFuture[Any]]
 
 
-Effect: TypeAlias = Invoke | Sleep | Wait
+Effect: TypeAlias = Invoke | Sleep | Block | Wait
 Steps: TypeAlias = "Generator[Effect, Any, State[Any]]"
 """The rules of one run: effects on the way, its final state at the end."""

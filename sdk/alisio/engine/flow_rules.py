@@ -10,18 +10,24 @@ from alisio.engine.arguments import Found, find, futures_in, result_of, state_of
 from alisio.engine.effects import Invoke, Steps, Wait
 from alisio.engine.outbox import Outbox
 from alisio.engine.parameters import validated
-from alisio.engine.rules import aborted_state, attempt, failed, log_end, with_retries
+from alisio.engine.rules import aborted_state, attempt, failed, log_end, persisted, with_retries
 from alisio.engine.run_names import make_run_name
 from alisio.engine.runs import FlowRun
 from alisio.exceptions import ParameterError
 from alisio.flows import Flow
 from alisio.futures import TaskRunFuture
 from alisio.logging import RunLogger, capture_prints
+from alisio.results.options import default_rules
+from alisio.settings import Settings, current_settings
 from alisio.states import Cancelled, State
 
 
 def new_flow_run(
-    flow: Flow[Any, Any], parameters: dict[str, Any], outbox: Outbox | None, supervised: bool = False
+    flow: Flow[Any, Any],
+    parameters: dict[str, Any],
+    outbox: Outbox | None,
+    settings: Settings | None = None,
+    supervised: bool = False,
 ) -> FlowRun:
     """Make a run of a flow: a subflow's, where a flow's code runs here; else a root.
 
@@ -29,6 +35,7 @@ def new_flow_run(
         flow: The flow.
         parameters: The arguments that were given, by name.
         outbox: Of a root run; a subflow uses its root's.
+        settings: Those that hold for a root run; by default those of now.
         supervised: Whether an agent's supervisor has started it.
     """
     parent = current_flow_run.get()
@@ -40,6 +47,7 @@ def new_flow_run(
         outbox=outbox if parent is None else parent.outbox,
         tags=sorted(current_tags.get()),
         log_prints=inherited if flow.log_prints is None else flow.log_prints,
+        around=around.results if around is not None else default_rules(settings or current_settings()),
         supervised=supervised,
     )
     run.parameters = parameters
@@ -81,19 +89,22 @@ def _to_end(run: FlowRun, wait_for: Any) -> Steps:
         return _not_ready(run, missing)
     _take_results(run, found)
     problem = _ready_parameters(run)
-    run.note(StateType.RUNNING)
-    if run.log_prints:
-        capture_prints()
-    RunLogger(run).info("flow %r started", run.definition.name)
-    if problem is not None:
-        state = failed(run, problem)
-    else:
-        state = yield from with_retries(run, lambda: _attempt(run))
+    state = yield from persisted(run, _attempts(run, problem))
     if not state.type.is_terminal:
         state = State(StateType.FAILED, None, f"the flow returned a state that is not final: {state!r}")
     log_end(run, state)
     run.note_end(state)
     return state
+
+
+def _attempts(run: FlowRun, problem: ParameterError | None) -> Steps:
+    run.note(StateType.RUNNING)
+    if run.log_prints:
+        capture_prints()
+    RunLogger(run).info("flow %r started", run.definition.name)
+    if problem is not None:
+        return failed(run, problem)
+    return (yield from with_retries(run, lambda: _attempt(run)))
 
 
 def _take_results(run: FlowRun, found: dict[str, Found]) -> None:

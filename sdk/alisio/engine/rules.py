@@ -65,6 +65,16 @@ def _note_retry(run: Run, message: str, delay: float) -> None:
         run.note(StateType.SCHEDULED, StateName.AWAITING_RETRY, message)
 
 
+def persisted(run: FlowRun | TaskRun, steps: Steps) -> Steps:
+    """Have the result of these steps stored, where the run's rules say so."""
+    rules = run.results
+    if rules is None or not rules.persist:
+        return steps
+    from alisio.engine.persistence import with_persistence
+
+    return with_persistence(run, rules, steps)
+
+
 def failed(run: Run, error: Exception) -> State[Any]:
     """Make the state of a run whose code raised an exception."""
     return State(StateType.FAILED, None, describe(error), error, None, run.task_run_id)

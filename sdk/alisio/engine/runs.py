@@ -7,14 +7,16 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from alisio.contract.ids import new_id
 from alisio.contract.names import new_name
 from alisio.contract.states import DEFAULT_NAMES, StateType
+from alisio.engine.history import StateEntry, to_records
 from alisio.engine.jsonable import clean_text, to_jsonable
 from alisio.engine.provenance import Provenance
+from alisio.results.options import ResultRules, rules_within
 
 if TYPE_CHECKING:
     from alisio.engine.definition import Definition
@@ -25,28 +27,9 @@ if TYPE_CHECKING:
     from alisio.task_runners.base import TaskRunner
     from alisio.tasks import Task
 
-MAX_STATES = 1_000
 MAX_INPUTS = 1_000
 MAX_TAGS = 100
 _making_task_runner = threading.Lock()
-
-
-class StateEntry(NamedTuple):
-    """A line of a run's history. `at` is in seconds since 1970."""
-
-    type: StateType
-    name: str
-    message: str | None
-    at: float
-
-    def to_record(self) -> dict[str, Any]:
-        """Give it as a `StateRecord` of the contract."""
-        return {
-            "type": self.type.value,
-            "name": self.name,
-            "message": self.message,
-            "timestamp": datetime.fromtimestamp(self.at, UTC).isoformat(),
-        }
 
 
 class Run:
@@ -57,11 +40,30 @@ class Run:
         run_count: How often its code was started.
         outbox: Where its news go; None: nobody keeps them.
         closed: Nothing more is recorded of it.
+        results: What holds for its result; None: it is not stored.
     """
 
-    __slots__ = ("closed", "definition", "history", "id", "log_prints", "name", "outbox", "run_count", "tags")
+    __slots__ = (
+        "closed",
+        "definition",
+        "history",
+        "id",
+        "log_prints",
+        "name",
+        "outbox",
+        "results",
+        "run_count",
+        "tags",
+    )
 
-    def __init__(self, definition: Definition, outbox: Outbox | None, tags: list[str], log_prints: bool) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        outbox: Outbox | None,
+        tags: list[str],
+        log_prints: bool,
+        around: ResultRules | None,
+    ) -> None:
         self.definition = definition
         self.id: UUID = new_id()
         self.name = ""
@@ -69,6 +71,7 @@ class Run:
         self.history: list[StateEntry] = []
         self.outbox = outbox
         self.log_prints = log_prints
+        self.results = rules_within(definition.results, around)
         self.run_count = 0
         self.closed = False
 
@@ -77,28 +80,28 @@ class Run:
         """Its id, where it is a task run."""
         return None
 
-    def note(self, type_: StateType, name: str | None = None, message: str | None = None) -> None:
+    def note(
+        self, type_: StateType, name: str | None = None, message: str | None = None, result: str | None = None
+    ) -> None:
         """Record that it is in a new state now; its words are made fit for the wire."""
         if self.closed:
             return
         name = DEFAULT_NAMES[type_] if name is None else clean_text(name, 100)
         message = None if message is None else clean_text(message)
+        result = None if result is None else clean_text(result)
         # In this order: who sees it closed sees its last state as well.
-        self.history.append(StateEntry(type_, name, message, time.time()))
+        self.history.append(StateEntry(type_, name, message, time.time(), result))
         self.closed = type_.is_terminal
         if self.outbox is not None:
             self.outbox.put(self)
 
     def note_end(self, state: State[Any]) -> None:
         """Record the state that it ended in."""
-        self.note(state.type, state.name, state.message)
+        self.note(state.type, state.name, state.message, None if state.stored is None else state.stored.location)
 
     def state_records(self) -> list[dict[str, Any]]:
         """Give the history as the contract wants it; of a very long one, the first and the latest states."""
-        history = list(self.history)
-        if len(history) > MAX_STATES:
-            history = history[:1] + history[1 - MAX_STATES :]
-        return [entry.to_record() for entry in history]
+        return to_records(list(self.history))
 
 
 class FlowRun(Run):
@@ -114,6 +117,7 @@ class FlowRun(Run):
         cancel_requested: Somebody asked for its cancellation.
         left_behind: Whether a task that it submitted, or one of its subflows, still runs after its end.
         abort_reason: What has stopped it from outside, in one line, where that is known.
+        identity: By which other attempts know a subflow run; None: nobody has asked.
     """
 
     __slots__ = (
@@ -123,6 +127,7 @@ class FlowRun(Run):
         "cancel_requested",
         "definition",
         "futures",
+        "identity",
         "left_behind",
         "parameters",
         "parent",
@@ -143,8 +148,9 @@ class FlowRun(Run):
         tags: list[str],
         log_prints: bool,
         supervised: bool = False,
+        around: ResultRules | None = None,
     ) -> None:
-        super().__init__(flow, outbox, tags, log_prints)
+        super().__init__(flow, outbox, tags, log_prints, around)
         self.definition = flow
         self.name = new_name()
         self.parent = parent
@@ -159,6 +165,7 @@ class FlowRun(Run):
         self.cancel_requested = False
         self.left_behind = False
         self.abort_reason: str | None = None
+        self.identity: str | None = None
         self._indexes: dict[str, Iterator[int]] = {}
         self._task_runner: TaskRunner | None = None
 
@@ -242,15 +249,16 @@ class TaskRun(Run):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         parameters: dict[str, Any],
+        around: ResultRules | None = None,
     ) -> None:
-        super().__init__(task, None if flow_run is None else flow_run.outbox, tags, log_prints)
+        super().__init__(task, None if flow_run is None else flow_run.outbox, tags, log_prints, around)
         self.definition = task
         self.flow_run = flow_run
         self.index = 0 if flow_run is None else flow_run.next_index(task.task_key)
         self.name = f"{task.name}-{self.index}"
         self.args = args
         self.kwargs = kwargs
-        self.parameters = parameters
+        self.parameters: dict[str, Any] = parameters
         self.inputs: dict[str, list[UUID]] = {}
 
     @property

@@ -68,7 +68,7 @@ def submit_each(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, A
     """
     return_state = kwargs.pop("return_state", False)
     wait_for = kwargs.pop("wait_for", None)
-    given = task.bind(args, kwargs).arguments
+    given = task.arguments(args, kwargs)
     sources = {name: source for name, value in given.items() if (source := _source_of(value)) is not None}
     columns = [_elements(value) for value in (*args, *kwargs.values())]
     length = _common_length(task, [column for column in columns if isinstance(column, list)])

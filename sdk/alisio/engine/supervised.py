@@ -25,10 +25,11 @@ from alisio.contract.states import DEFAULT_NAMES, StateType
 from alisio.engine.drivers import drive, drive_async, run_coroutine
 from alisio.engine.entrypoints import load_flow
 from alisio.engine.flow_rules import flow_steps, new_flow_run
+from alisio.engine.history import StateEntry
 from alisio.engine.jsonable import clean_text
 from alisio.engine.pipes import Control, ReportPipe
 from alisio.engine.reporter import EXIT_SECONDS, current_reporter
-from alisio.engine.runs import FlowRun, StateEntry
+from alisio.engine.runs import FlowRun
 from alisio.exceptions import EntrypointError, ParameterError, TerminationSignal
 from alisio.logging import set_up
 

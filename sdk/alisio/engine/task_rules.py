@@ -8,7 +8,7 @@ from alisio.context import current_flow_run, current_tags, current_task_run
 from alisio.contract.states import StateName, StateType
 from alisio.engine.arguments import Found, find, futures_in, result_of, substitute, unfit_input
 from alisio.engine.effects import Invoke, Steps, Wait
-from alisio.engine.rules import aborted_state, attempt, failed, log_end, with_retries
+from alisio.engine.rules import aborted_state, attempt, failed, log_end, persisted, with_retries
 from alisio.engine.run_names import make_run_name
 from alisio.engine.runs import TaskRun
 from alisio.exceptions import ParameterError
@@ -38,7 +38,7 @@ def prepare(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any],
     Raises:
         ParameterError: The arguments don't fit the task's function.
     """
-    parameters = task.bind(args, kwargs).arguments
+    parameters = task.arguments(args, kwargs)
     flow_run = current_flow_run.get()
     parent = current_task_run.get() or flow_run
     inherited = parent is not None and parent.log_prints
@@ -47,6 +47,7 @@ def prepare(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any],
         flow_run=flow_run,
         tags=task.tags_with(current_tags.get()),
         log_prints=inherited if task.log_prints is None else task.log_prints,
+        around=None if parent is None else parent.results,
         args=args,
         kwargs=kwargs,
         parameters=parameters,
@@ -97,9 +98,7 @@ def _to_end(run: TaskRun, prepared: Prepared) -> Steps:
     except ParameterError as error:
         state = failed(run, error)
     else:
-        run.note(StateType.RUNNING)
-        invoke = Invoke(run.definition.fn, run.args, run.kwargs, run.definition.timeout_seconds)
-        state = yield from with_retries(run, lambda: attempt(run, invoke))
+        state = yield from persisted(run, _attempts(run))
     if not state.type.is_terminal:
         state = State(StateType.FAILED, None, f"the task returned a state that is not final: {state!r}")
     state.task_run_id = run.id
@@ -108,6 +107,12 @@ def _to_end(run: TaskRun, prepared: Prepared) -> Steps:
     if state.type is StateType.COMPLETED and run.flow_run is not None:
         run.flow_run.provenance.remember(state.data, run.id)
     return state
+
+
+def _attempts(run: TaskRun) -> Steps:
+    run.note(StateType.RUNNING)
+    invoke = Invoke(run.definition.fn, run.args, run.kwargs, run.definition.timeout_seconds)
+    return (yield from with_retries(run, lambda: attempt(run, invoke)))
 
 
 def _name(run: TaskRun) -> None:

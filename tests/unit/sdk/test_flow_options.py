@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.sdk.conftest import MemoryServer
 
 from alisio import flow, tags, task
+from tests.unit.sdk.conftest import MemoryServer
 
 
 def test_tags(server: MemoryServer) -> None:

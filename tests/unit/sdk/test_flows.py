@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.unit.sdk.conftest import MemoryServer, Style
 
 from alisio import State, flow, task
 from alisio.exceptions import FailedRunError, FlowTimeoutError, UnfinishedRunError
 from alisio.states import Cancelled, Completed, Failed, Running
+from tests.unit.sdk.conftest import MemoryServer, Style
 
 
 def test_result_and_record(server: MemoryServer, style: Style) -> None:

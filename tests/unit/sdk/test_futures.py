@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import threading
 import time
 from typing import Any
 
 import pytest
-from tests.unit.sdk.conftest import MemoryServer, Style
 
 from alisio import flow, task, unmapped
 from alisio.futures import as_completed, wait
 from alisio.task_runners import ConcurrentTaskRunner, SequentialTaskRunner, ThreadPoolTaskRunner
+from tests.unit.sdk.conftest import MemoryServer, Style
+from tests.waiting import wait_until
 
 
 @dataclasses.dataclass
@@ -264,3 +266,73 @@ def test_exit_in_a_thread(server: MemoryServer) -> None:
         return leaves.submit()
 
     assert outer(return_state=True).is_crashed()
+
+
+def test_as_completed_in_time(server: MemoryServer) -> None:
+    """`as_completed` gives each future once, and says how many have not ended when the time is up."""
+    gate = threading.Event()
+
+    @task
+    def gated() -> None:
+        gate.wait(10)
+
+    @flow
+    def outer() -> None:
+        late, early = gated.submit(), echo.submit("early")
+        early.wait()
+        ended = as_completed([late, early, early], timeout=0.01)
+        assert early is next(ended)
+        with pytest.raises(TimeoutError, match=r"^1 of 2 task runs have not ended within 0\.01 s$"):
+            next(ended)
+        gate.set()
+
+    outer()
+
+
+def test_callbacks(server: MemoryServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each callback is told of the end once, a late one at once; one that fails is logged and keeps none back."""
+    gate = threading.Event()
+    told: list[Any] = []
+
+    @task
+    def gated() -> None:
+        gate.wait(10)
+
+    def fail(_: Any) -> None:
+        raise ValueError("no such town")
+
+    @flow
+    def outer() -> None:
+        future = gated.submit()
+        future.add_done_callback(fail)
+        future.add_done_callback(told.append)
+        gate.set()
+        future.wait()
+        future.add_done_callback(told.append)
+
+    outer()
+
+    wait_until(lambda: len(told) >= 2)
+    assert 2 == len(told)
+    assert "no such town" in capsys.readouterr().err
+
+
+def test_waiting_in_a_loop(server: MemoryServer) -> None:
+    """A coroutine that is cancelled while it waits for a future leaves the future to others."""
+    gate = threading.Event()
+
+    @task
+    def gated() -> str:
+        gate.wait(10)
+        return "late"
+
+    @flow
+    async def outer() -> str:
+        future = gated.submit()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(future.wait_async(), 0.01)
+        gate.set()
+        await future.wait_async()
+        return future.result()
+
+    assert "late" == asyncio.run(outer())

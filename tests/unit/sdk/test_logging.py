@@ -8,10 +8,10 @@ import logging
 import threading
 
 import pytest
-from tests.unit.sdk.conftest import MemoryServer, Style
 
 from alisio import flow, get_run_logger, task
 from alisio.exceptions import MissingContextError
+from tests.unit.sdk.conftest import MemoryServer, Style
 
 
 def test_run_logger(server: MemoryServer, style: Style, capsys: pytest.CaptureFixture[str]) -> None:

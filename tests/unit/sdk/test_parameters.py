@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 import jsonschema
 import pytest
 from pydantic import BaseModel, Field
-from tests.unit.sdk.conftest import MemoryServer, Style
 
 from alisio import flow
 from alisio.exceptions import ParameterError
+from tests.unit.sdk.conftest import MemoryServer, Style
 
 
 class Town(BaseModel):

@@ -12,14 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.unit.sdk.conftest import MemoryServer
-from tests.waiting import wait_until
 
 from alisio import flow, task
 from alisio.contract.reports import Directive, DirectiveKind
 from alisio.engine import recording
 from alisio.engine import reporter as reporting
 from alisio.exceptions import ApiError, ApiUnreachableError, ConflictError
+from tests.unit.sdk.conftest import MemoryServer
+from tests.waiting import wait_until
 
 
 def test_short_run_takes_one_report(server: MemoryServer) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from tests.unit.sdk.conftest import MemoryServer, Style
 
 from alisio import flow, runtime, task
 from alisio.exceptions import ParameterError
+from tests.unit.sdk.conftest import MemoryServer, Style
 
 
 def test_templates(server: MemoryServer, style: Style) -> None:

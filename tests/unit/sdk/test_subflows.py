@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.sdk.conftest import MemoryServer, Style
 
 from alisio import flow, task
+from tests.unit.sdk.conftest import MemoryServer, Style
 
 
 @pytest.mark.parametrize(("outer_is_async", "inner_is_async"), [(False, False), (True, False), (True, True)])

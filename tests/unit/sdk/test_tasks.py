@@ -7,12 +7,12 @@ import time
 from typing import Any
 
 import pytest
-from tests.unit.sdk.conftest import MemoryServer, Style
 
 from alisio import allow_failure, flow, task
 from alisio.exceptions import ParameterError, TaskTimeoutError, UnfinishedRunError
 from alisio.states import Completed
 from alisio.tasks import exponential_backoff
+from tests.unit.sdk.conftest import MemoryServer, Style
 
 
 def test_result_and_record(server: MemoryServer, style: Style) -> None:

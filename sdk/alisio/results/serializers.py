@@ -1,0 +1,154 @@
+"""How results become bytes: cloudpickle, JSON, and both compressed."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from importlib import import_module
+from typing import Any, Protocol
+
+from alisio.exceptions import ResultError
+from alisio.results.options import SERIALIZERS, SerializerOption
+
+
+class Serializer(Protocol):
+    """Turns values into bytes and back. One that is to be used in another process can be made without arguments."""
+
+    def dumps(self, value: Any, /) -> bytes:
+        """Turn a value into bytes."""
+        ...
+
+    def loads(self, content: bytes, /) -> Any:
+        """Turn these bytes into an equal value."""
+        ...
+
+
+class PickleSerializer:
+    """Anything that cloudpickle can say: functions and classes of scripts among it."""
+
+    def dumps(self, value: Any) -> bytes:
+        """Pickle a value."""
+        import cloudpickle
+
+        pickled: bytes = cloudpickle.dumps(value)
+        return pickled
+
+    def loads(self, content: bytes) -> Any:
+        """Unpickle a value; this executes what the pickle says."""
+        import pickle
+
+        return pickle.loads(content)
+
+
+class JSONSerializer:
+    """What JSON can say, and values of types that pydantic knows: models, dataclasses, dates, sets and the like.
+
+    Tuples come back as lists, and the keys of dicts as texts.
+    """
+
+    def dumps(self, value: Any) -> bytes:
+        """Write a value as JSON.
+
+        Raises:
+            TypeError: There is a value of another type in it.
+        """
+        return json.dumps(value, default=_to_typed, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def loads(self, content: bytes) -> Any:
+        """Read a value from JSON."""
+        return json.loads(content, object_hook=_from_typed)
+
+
+class CompressedSerializer:
+    """Another serializer's bytes, compressed with zlib.
+
+    Args:
+        serializer: The other one.
+    """
+
+    def __init__(self, serializer: Serializer) -> None:
+        self.serializer = serializer
+
+    def dumps(self, value: Any) -> bytes:
+        """Serialise and compress a value."""
+        return zlib.compress(self.serializer.dumps(value))
+
+    def loads(self, content: bytes) -> Any:
+        """Expand and read a value."""
+        return self.serializer.loads(zlib.decompress(content))
+
+
+_BUILT_IN: dict[str, Serializer] = dict(
+    zip(
+        SERIALIZERS,
+        (
+            PickleSerializer(),
+            JSONSerializer(),
+            CompressedSerializer(PickleSerializer()),
+            CompressedSerializer(JSONSerializer()),
+        ),
+        strict=True,
+    )
+)
+
+
+def open_serializer(serializer: SerializerOption) -> Serializer:
+    """Give the serializer of an option: one of ours by its name, or the object itself."""
+    return _BUILT_IN[serializer] if isinstance(serializer, str) else serializer
+
+
+def name_of(serializer: SerializerOption) -> str:
+    """Give the name by which `find_serializer` finds it again."""
+    return serializer if isinstance(serializer, str) else _path_of(type(serializer))
+
+
+def find_serializer(name: str) -> Serializer:
+    """Give the serializer that a stored result was written with.
+
+    Args:
+        name: One of ours, or `package.module:Class`, which is made without arguments.
+
+    Raises:
+        ResultError: It is not there.
+    """
+    if name in _BUILT_IN:
+        return _BUILT_IN[name]
+    try:
+        found: Serializer = _find(name)()
+    except Exception as error:
+        raise ResultError(f"the serializer {name!r} cannot be made here: {type(error).__name__}: {error}") from error
+    return found
+
+
+def _path_of(cls: type[Any]) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def _find(path: str) -> Any:
+    module, _, names = path.partition(":")
+    found: Any = import_module(module)
+    for name in names.split("."):
+        found = getattr(found, name)
+    return found
+
+
+_TYPE, _VALUE = "__type__", "value"
+
+
+def _to_typed(value: Any) -> dict[str, Any]:
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticUserError
+
+    cls = type(value)
+    try:
+        return {_TYPE: _path_of(cls), _VALUE: TypeAdapter(cls).dump_python(value, mode="json")}
+    except PydanticUserError:
+        raise TypeError(f"a {cls.__module__}.{cls.__qualname__} cannot be written as JSON") from None
+
+
+def _from_typed(read: dict[str, Any]) -> Any:
+    if read.keys() != {_TYPE, _VALUE}:
+        return read
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(_find(read[_TYPE])).validate_python(read[_VALUE])

@@ -1,0 +1,102 @@
+"""Serializers: what goes in comes out, and what cannot be said is told."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from alisio.exceptions import ResultError
+from alisio.results.options import SERIALIZERS
+from alisio.results.serializers import find_serializer, name_of, open_serializer
+
+
+@dataclass
+class Point:
+    x: int
+    y: int
+
+
+class Town(BaseModel):
+    name: str
+    founded: date
+
+
+class Reversed:
+    """A serializer of a user's own, for texts."""
+
+    def dumps(self, value: str) -> bytes:
+        return value[::-1].encode()
+
+    def loads(self, content: bytes) -> str:
+        return content.decode()[::-1]
+
+
+_PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(value=_PLAIN, name=st.sampled_from(SERIALIZERS))
+def test_what_json_can_say_comes_back_from_each(value: Any, name: str) -> None:
+    """Every serializer of ours gives back what it was given."""
+    serializer = open_serializer(name)
+    assert value == serializer.loads(serializer.dumps(value))
+
+
+@pytest.mark.parametrize("name", SERIALIZERS)
+@pytest.mark.parametrize(
+    "value",
+    [
+        Point(1, 2),
+        [Town(name="Lugo", founded=date(1900, 1, 1))],
+        {"at": datetime(2026, 1, 2, tzinfo=UTC), "for": timedelta(hours=2)},
+        {"cost": Decimal("0.10"), "id": UUID(int=7), "kinds": {"a", "b"}, "raw": b"bytes"},
+    ],
+)
+def test_values_of_types_come_back_as_these(value: Any, name: str) -> None:
+    """Dataclasses, models, dates, sets and the like are of the same type after any serializer, JSON too."""
+    serializer = open_serializer(name)
+    assert value == serializer.loads(serializer.dumps(value))
+
+
+def test_a_function_of_a_script_can_be_pickled() -> None:
+    """A function that no module holds goes through cloudpickle."""
+    serializer = open_serializer("pickle")
+    assert 5 == serializer.loads(serializer.dumps(lambda n: n + 2))(3)
+
+
+@pytest.mark.parametrize("name", SERIALIZERS)
+def test_what_cannot_be_said_is_refused(name: str) -> None:
+    """No serializer makes something else of a value that it cannot say."""
+    with pytest.raises(TypeError, match="lock"):
+        open_serializer(name).dumps(threading.Lock())
+
+
+def test_compression_makes_it_shorter() -> None:
+    """A compressed serializer's bytes are fewer, where there is something to gain."""
+    value = ["the same text"] * 1_000
+    assert len(open_serializer("compressed/json").dumps(value)) < len(open_serializer("json").dumps(value)) / 10
+
+
+def test_a_serializer_is_found_by_its_name() -> None:
+    """The name that is stored with a result leads to its serializer, ours and a user's own."""
+    assert "abc" == find_serializer(name_of(Reversed())).loads(b"cba")
+    assert ["pickle", "compressed/json"] == [name_of(name) for name in ("pickle", "compressed/json")]
+
+
+@pytest.mark.parametrize("name", ["tests.unit.sdk.results.test_serializers:Gone", "no_such_module:X", "nothing"])
+def test_a_serializer_that_is_not_here_is_told(name: str) -> None:
+    """Whoever reads a result without its serializer is told which one is missing."""
+    with pytest.raises(ResultError, match=f"the serializer '{name}' cannot be made here"):
+        find_serializer(name)
