@@ -108,7 +108,7 @@ def _refusal(error: Exception) -> Mapping[str, Any]:
 @cache
 def get_resolver() -> APIGatewayHttpResolver:
     """Compose the routes. Routers hold their resolver, so there is one of it in a process."""
-    resolver = APIGatewayHttpResolver(enable_validation=True, debug=False, json_body_deserializer=read_json)
+    resolver = APIGatewayHttpResolver(enable_validation=True, debug=False, json_body_deserializer=_read_body)
     scheme = HTTPBearer(description="An API key; none is wanted before the first one was made.")
     resolver.configure_openapi(
         title=_TITLE, version=_API_VERSION, description=_DESCRIPTION, security_schemes={SECURITY_SCHEME: scheme}
@@ -131,6 +131,15 @@ def get_resolver() -> APIGatewayHttpResolver:
         return Response(status_code=200, content_type="text/html; charset=utf-8", body=docs_page())
 
     return resolver
+
+
+def _read_body(body: str | bytes) -> dict[str, Any]:
+    """Read the body of the request in hand, and take note of its fields where the audit log is to name them."""
+    value = read_json(body)
+    services: Services = get_resolver().context["services"]
+    if services.change is not None:
+        services.change.fields = tuple(value)
+    return value
 
 
 @cache

@@ -99,3 +99,9 @@ class InvalidInputError(AlisioServerError):
     """Something that was given cannot be used."""
 
     default_code = "invalid_input"
+
+
+def reason_of(error: Exception) -> str:
+    """Say in one line what went wrong, for a log: the driver's own words, as SQLAlchemy's add the statement."""
+    lines = str(getattr(error, "orig", None) or error).splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"

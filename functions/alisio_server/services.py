@@ -14,7 +14,7 @@ from alisio_server.access.callers import Caller, local_caller
 from alisio_server.access.changes import Change, record_change
 from alisio_server.database.engine import Database
 from alisio_server.orchestration.waking import send_wake_ups
-from alisio_server.ports import ObjectStore, WakeUpQueues, WakeUps
+from alisio_server.ports import ObjectStore, Timers, WakeUpQueues, WakeUps
 from alisio_server.settings import Retention
 
 
@@ -26,15 +26,22 @@ class Transaction:
         connection: What to execute statements on.
         database: Whose transaction it is.
         woken: Runs whose `wake_at` this transaction set to now: their wake-ups are sent after the commit.
+        rescheduled: Deployments whose schedules this transaction changed: their timers are set after the commit.
+        forgotten_timers: The timers of schedules that this transaction removed.
+        asked: When it last asked for the time.
     """
 
     connection: Connection
     database: Database
     woken: set[UUID] = field(default_factory=set)
+    rescheduled: set[UUID] = field(default_factory=set)
+    forgotten_timers: list[str] = field(default_factory=list)
+    asked: datetime | None = None
 
     def now(self) -> datetime:
         """Tell the time by the database's clock."""
-        return self.database.now(self.connection)
+        self.asked = self.database.now(self.connection)
+        return self.asked
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class Services:
         objects: Where bundles are.
         retention: How long what is over is kept.
         queues: Where agents hear the bell; None: here, by long polls.
+        timers: What has the runs of schedules made in time beside the tick; None: nothing.
         caller: Who makes the request in hand.
         change: What the audit log is to say of it, where it is a change.
     """
@@ -56,12 +64,13 @@ class Services:
     objects: ObjectStore
     retention: Retention = field(default_factory=Retention)
     queues: WakeUpQueues | None = None
+    timers: Timers | None = None
     caller: Caller = field(default_factory=local_caller)
     change: Change | None = None
 
     @contextmanager
     def transaction(self, *, only_looks: bool = False) -> Iterator[Transaction]:
-        """Open a writing transaction; commit it unless the block raises; then send the wake-ups it caused.
+        """Open a writing transaction; commit it unless the block raises; then send wake-ups and set timers.
 
         The first one of a request that is a change says so in the audit log.
 
@@ -72,8 +81,13 @@ class Services:
             transaction = Transaction(connection, self.database)
             yield transaction
             if self.change is not None and not self.change.recorded and not only_looks:
-                record_change(connection, self.change, transaction.now())
+                record_change(connection, self.change, transaction.asked or transaction.now())
         if self.change is not None:
             self.change.recorded = True
         if transaction.woken:
             send_wake_ups(self.database, self.wake_ups, transaction.woken)
+        if self.timers is not None and (transaction.rescheduled or transaction.forgotten_timers):
+            # Working out times is none of what a script without a server needs.
+            from alisio_server.orchestration.scheduling.timers import settle_timers
+
+            settle_timers(self.database, self.timers, transaction.rescheduled, transaction.forgotten_timers)

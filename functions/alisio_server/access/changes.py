@@ -23,14 +23,14 @@ class Change:
         caller: Who asks.
         action: The operation's id.
         target: The path, decoded.
-        fields: The names of the body's fields.
+        fields: The names of the body's fields; known once the route has read it.
         recorded: Whether it is in the log: a request is there once, however many transactions it takes.
     """
 
     caller: Caller
     action: str
     target: str
-    fields: tuple[str, ...]
+    fields: tuple[str, ...] = ()
     recorded: bool = False
 
 

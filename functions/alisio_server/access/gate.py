@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,7 +15,7 @@ from alisio_server.access.callers import Caller, anonymous_caller, local_caller
 from alisio_server.access.changes import Change, record_change
 from alisio_server.access.rules import RULES, Access, Rule
 from alisio_server.errors import ForbiddenError
-from alisio_server.events import Event, headers_of, raw_body, storable
+from alisio_server.events import Event, headers_of, storable
 from alisio_server.orchestration.api_keys import has_keys
 from alisio_server.repeats import Repeats
 from alisio_server.services import Services
@@ -77,7 +76,7 @@ class KeyGate:
             return replace(services, caller=Caller(ANONYMOUS, Role.VIEWER))
         caller = self._caller(event)
         if rule is not None and caller.role not in rule.access.roles:
-            self._note_refusal(Change(caller, rule.action, _target(event), ()))
+            self._note_refusal(Change(caller, rule.action, _target(event)))
             raise forbidden(caller, rule.access, rule.action)
         return _for_request(event, services, caller, rule)
 
@@ -85,7 +84,7 @@ class KeyGate:
         source = event["requestContext"]["http"].get("sourceIp") or ""
         headers = headers_of(event)
         if not self._is_closed and is_from_here(source, headers):
-            with self._database.read() as connection:
+            with self._database.glance() as connection:
                 self._is_closed = has_keys(connection)
             if not self._is_closed:
                 return anonymous_caller(source)
@@ -148,24 +147,9 @@ def _rule_of(event: Event) -> Rule | None:
 def _for_request(event: Event, services: Services, caller: Caller, rule: Rule | None) -> Services:
     change = None
     if rule is not None and rule.is_change:
-        change = Change(caller, rule.action, _target(event), _fields(event))
+        change = Change(caller, rule.action, _target(event))
     return replace(services, caller=caller, change=change)
 
 
 def _target(event: Event) -> str:
     return storable(unquote(event["rawPath"]))
-
-
-def _fields(event: Event) -> tuple[str, ...]:
-    """Read the names of a body's fields; none where it is no JSON object, as the bytes of a bundle are not.
-
-    A body that does not say what it is, is JSON: so the routes read it.
-    """
-    kind = headers_of(event).get("content-type") or "application/json"
-    if event["requestContext"]["http"]["method"] == "PUT" or not kind.startswith("application/json"):
-        return ()
-    try:
-        body = json.loads(raw_body(event))
-    except (ValueError, RecursionError):
-        return ()
-    return tuple(storable(name) for name in body) if isinstance(body, dict) else ()

@@ -6,6 +6,8 @@ The migrations in `migrations/` make these tables and the indexes of `indexes.py
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -124,6 +126,8 @@ schedule = Table(
     Column("catch_up", String(20), nullable=False),
     Column("overlap", String(20), nullable=False),
     instant("materialised_until"),
+    # For when its timer in the cloud is set; NULL: it has none; the year 9999: no more times will come.
+    instant("timer_at", nullable=True),
     UniqueConstraint("deployment_id", "slug"),
 )
 
@@ -152,6 +156,8 @@ flow_run = Table(
     Column("state_type", String(20), nullable=False),
     Column("state_name", String(100), nullable=False),
     Column("state_message", Text),
+    # Where the result is stored, if it is.
+    Column("state_result", String(2000)),
     instant("state_timestamp"),
     # CRASHED because a lease ended: its executor may come back and say otherwise.
     Column("provisional", Boolean, nullable=False, default=False),
@@ -192,6 +198,7 @@ flow_run_state = Table(
     Column("type", String(20), nullable=False),
     Column("name", String(100), nullable=False),
     Column("message", Text),
+    Column("result", String(2000)),
     instant("timestamp"),
 )
 
@@ -208,7 +215,8 @@ task_run = Table(
     Column("inputs", JSON(), nullable=False, default=dict),
     Column("state_type", String(20), nullable=False),
     Column("state_name", String(100), nullable=False),
-    # The whole history, oldest first: [[type, name, message, microseconds since 1970], ...].
+    # The whole history, oldest first: [[type, name, message, microseconds since 1970], ...], with
+    # a fifth element, where the result is stored, in an entry that has one.
     Column("history", JSON(), nullable=False),
 )
 
@@ -252,4 +260,30 @@ clockwork = Table(
     # Up to which end of a run its logs and its task runs are purged.
     instant("logs_purged_until", nullable=True),
     instant("task_runs_purged_until", nullable=True),
+    # Up to which hour since 1970 the runs are counted in `hourly_runs`.
+    Column("runs_counted_until", Integer),
+)
+
+ALL_RUNS = UUID(int=0)
+"""The `scope_id` of counts of all runs."""
+
+# How many of the runs that were due in an hour are in which state; no row where there are none.
+hourly_runs = Table(
+    "hourly_runs",
+    metadata,
+    # `ALL_RUNS`, or the id of a flow, a deployment or a work queue: of its runs.
+    Column("scope_id", Uuid(), primary_key=True),
+    # Since 1970.
+    Column("hour", Integer, primary_key=True),
+    Column("is_subflow", Boolean, primary_key=True),
+    Column("state_type", String(20), primary_key=True),
+    Column("runs", Integer, nullable=False),
+)
+
+# Hours whose runs have changed since they were counted. Triggers of `flow_run` write it, which the migrations make.
+stale_hour = Table(
+    "stale_hour",
+    metadata,
+    Column("id", RowId, primary_key=True, autoincrement=True),
+    Column("hour", Integer, nullable=False),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,19 +11,19 @@ from uuid import UUID
 from sqlalchemy import case, delete, tuple_, update
 
 from alisio.contract.states import StateType
-from alisio.contract.work_pools import AgentBeat, BeatAnswer, StartFailure
+from alisio.contract.work_pools import AgentBeat, BeatAnswer, Holding, StartFailure
 from alisio_server.database.tables import agent, flow_run
 from alisio_server.errors import ConflictError
 from alisio_server.orchestration.leases import LEASE, LEASE_SECONDS
-from alisio_server.orchestration.proposals import StartFailed
+from alisio_server.orchestration.proposals import HandedBack, StartFailed
 from alisio_server.orchestration.statements import insert_into
-from alisio_server.orchestration.stored_runs import load_run, move
+from alisio_server.orchestration.stored_runs import find_run, load_run, move
 from alisio_server.orchestration.work_pools import find_pool
 from alisio_server.services import Transaction
 
 
 def beat(tx: Transaction, agent_id: UUID, told: AgentBeat) -> BeatAnswer:
-    """Note that an agent lives, and renew the leases of the runs it is starting.
+    """Note that an agent lives, renew the leases of the runs it is starting, and take back those that it will not.
 
     Args:
         tx: The transaction.
@@ -38,6 +40,7 @@ def beat(tx: Transaction, agent_id: UUID, told: AgentBeat) -> BeatAnswer:
     values = _described(tx, told, now)
     statement = insert_into(tx, agent).values(id=agent_id, first_seen=now, **values)
     tx.connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+    _take_back(tx, agent_id, told.returned, now)
     held = {holding.flow_run_id: holding.attempt for holding in told.holding}
     renewed = _renew(tx, agent_id, held, now) if held else set()
     return BeatAnswer(lost=[run_id for run_id in held if run_id not in renewed], lease_seconds=LEASE_SECONDS)
@@ -74,6 +77,14 @@ def _renew(tx: Transaction, agent_id: UUID, held: dict[UUID, int], now: datetime
         .returning(flow_run.c.id)
     )
     return set(tx.connection.execute(renewal).scalars())
+
+
+def _take_back(tx: Transaction, agent_id: UUID, returned: Iterable[Holding], now: datetime) -> None:
+    for holding in sorted(returned, key=lambda holding: holding.flow_run_id):  # one order, so that no two deadlock
+        row = find_run(tx, holding.flow_run_id)
+        if row is not None and row.agent_id == agent_id:
+            with suppress(ConflictError):  # its lease has ended, or it was cancelled
+                move(tx, row, HandedBack(holding.attempt), now)
 
 
 def fail_start(tx: Transaction, run_id: UUID, failure: StartFailure) -> None:

@@ -20,6 +20,7 @@ from alisio_server.services import Transaction
 _SECRET_BYTES = 32
 _USE_NOTED_EVERY = timedelta(minutes=1)
 _NO_HASH = "0" * 64
+_ANY_KEY = select(api_key.c.id).limit(1)
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class NewKey:
 
 def has_keys(connection: Connection) -> bool:
     """Tell whether a key was ever made: then every caller needs one."""
-    return connection.execute(select(api_key.c.id).limit(1)).first() is not None
+    return connection.execute(_ANY_KEY).first() is not None
 
 
 def create_api_key(tx: Transaction, wanted: ApiKeyCreate, created_by: str) -> NewKey:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import update
 
 from alisio.contract.deployments import BundleAnnounce, BundleAnswer
 from alisio_server.database.tables import bundle
 from alisio_server.errors import InvalidInputError, NotFoundError
-from alisio_server.services import Services
+from alisio_server.orchestration.statements import insert_into
+from alisio_server.services import Services, Transaction
 
 
 def bundle_key(sha256: str) -> str:
@@ -18,15 +19,22 @@ def bundle_key(sha256: str) -> str:
 
 
 def announce_bundle(services: Services, announced: BundleAnnounce) -> BundleAnswer:
-    """Say whether a bundle is here already, and if not, how to send it."""
+    """Say whether a bundle is here already, and if not, how to send it.
+
+    One that was sent to an object store outside of this server is first heard of here, when it is announced again.
+    """
     key = bundle_key(announced.sha256)
     with services.transaction() as tx:
         # It is about to be deployed: its time as an unused one begins anew.
         fresh = update(bundle).where(bundle.c.sha256 == announced.sha256).values(unused_since=None)
-        size = tx.connection.execute(fresh.returning(bundle.c.size)).scalar_one_or_none()
-    if size is not None and services.objects.exists(key):
+        known = tx.connection.execute(fresh.returning(bundle.c.size)).first() is not None
+        # Only now: a purge that was removing this very bundle is over.
+        size = services.objects.size_of(key)
+        if size is not None and not known:
+            _note(tx, announced.sha256, size)
+    if size is not None:
         return BundleAnswer(sha256=announced.sha256, size=size)
-    upload = services.objects.upload_for(key, announced.size)
+    upload = services.objects.upload_for(key, announced.size, announced.sha256)
     return BundleAnswer(sha256=announced.sha256, size=announced.size, upload=upload)
 
 
@@ -54,10 +62,13 @@ def store_bundle(services: Services, sha256: str, content: bytes) -> BundleAnswe
         )
     services.objects.put(bundle_key(sha256), content)
     with services.transaction() as tx:
-        known = tx.connection.execute(select(bundle.c.size).where(bundle.c.sha256 == sha256)).scalar_one_or_none()
-        if known is None:
-            tx.connection.execute(insert(bundle).values(sha256=sha256, size=len(content), created=tx.now()))
+        _note(tx, sha256, len(content))
     return BundleAnswer(sha256=sha256, size=len(content))
+
+
+def _note(tx: Transaction, sha256: str, size: int) -> None:
+    row = insert_into(tx, bundle).values(sha256=sha256, size=size, created=tx.now())
+    tx.connection.execute(row.on_conflict_do_nothing(index_elements=["sha256"]))
 
 
 def fetch_bundle(services: Services, sha256: str) -> bytes:

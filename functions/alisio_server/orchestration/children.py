@@ -19,9 +19,12 @@ _MESSAGE = "The flow run that it was part of ended before it did."
 HistoryEntry = list[str | int | None]
 
 
-def history_entry(type_: str, name: str, message: str | None, timestamp: datetime) -> HistoryEntry:
-    """Make an entry of `task_run.history`: type, name, message, microseconds since 1970."""
-    return [type_, name, message, to_microseconds(timestamp)]
+def history_entry(
+    type_: str, name: str, message: str | None, timestamp: datetime, result: str | None = None
+) -> HistoryEntry:
+    """Make an entry of `task_run.history`: type, name, message, microseconds since 1970, and the result's place."""
+    entry: HistoryEntry = [type_, name, message, to_microseconds(timestamp)]
+    return entry if result is None else [*entry, result]
 
 
 def end_children(tx: Transaction, root_id: UUID, ended_as: StateType, now: datetime) -> None:

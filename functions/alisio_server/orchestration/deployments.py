@@ -22,6 +22,7 @@ from alisio_server.orchestration.scheduling.stored_schedules import (
     set_active,
     start_from_now,
 )
+from alisio_server.orchestration.scheduling.timer_names import forget_timers
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.orchestration.unclaimed import cancel_waiting, refresh_unclaimed, remove_unclaimed
 from alisio_server.orchestration.work_pools import find_queue
@@ -158,4 +159,5 @@ def delete_deployment(tx: Transaction, deployment_id: UUID) -> None:
     remove_unclaimed(tx, deployment_id, [row.slug for row in lock_schedules(tx, deployment_id)])
     message = f"Cancelled: deployment {home.name!r} was deleted."
     cancel_waiting(tx, flow_run.c.deployment_id == deployment_id, message=message)
+    forget_timers(tx, deployment.c.id == deployment_id)
     tx.connection.execute(delete(deployment).where(deployment.c.id == deployment_id))

@@ -8,8 +8,9 @@ from sqlalchemy import bindparam, delete, or_, select
 
 from alisio.contract.ids import new_id
 from alisio.contract.states import LEASED
-from alisio_server.database.tables import flow, flow_run
+from alisio_server.database.tables import deployment, flow, flow_run
 from alisio_server.errors import ConflictError, NotFoundError
+from alisio_server.orchestration.scheduling.timer_names import forget_timers
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.services import Transaction
 
@@ -55,4 +56,5 @@ def delete_flow(tx: Transaction, flow_id: UUID) -> None:
     if tx.connection.execute(active.limit(1)).first() is not None:
         message = f"flow {flow_id} has runs that are claimed or running: cancel them or wait"
         raise ConflictError(message, code="flow_in_use")
+    forget_timers(tx, deployment.c.flow_id == flow_id)
     tx.connection.execute(delete(flow).where(flow.c.id == flow_id))

@@ -16,6 +16,7 @@ class NewState:
     type: StateType
     name: str
     message: str | None = None
+    result: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,13 @@ class StartFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedBack:
+    """An agent that is stopping will not begin the attempt it claimed."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class PersonCancels:
     """A person wants the run stopped."""
 
@@ -99,7 +107,17 @@ class Blocked:
     older_begun: bool
 
 
-Proposal = ExecutorSays | AgentClaims | StartFailed | PersonCancels | PersonRetries | LeaseEnded | Overdue | Blocked
+Proposal = (
+    ExecutorSays
+    | AgentClaims
+    | StartFailed
+    | HandedBack
+    | PersonCancels
+    | PersonRetries
+    | LeaseEnded
+    | Overdue
+    | Blocked
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +145,7 @@ class Delay:
     Attributes:
         ended: What became of the attempt, for the history; None where it never started.
         state: How the run waits.
-        delay_seconds: How long from now.
+        delay_seconds: How long from now; below 0 where it stays as overdue as it was.
         attempt: The attempt it is at from now on.
         retries_used: How many of its retries are used from now on.
         unstarted_claims: How many claims in a row never started.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, or_, select
@@ -19,6 +19,7 @@ from alisio_server.database.queries.flow_runs import conditions_of
 from alisio_server.database.queries.paging import count_rows
 from alisio_server.database.tables import flow_run, log, task_run
 from alisio_server.errors import ConflictError
+from alisio_server.orchestration.bites import Bite
 from alisio_server.orchestration.proposals import PersonCancels
 from alisio_server.orchestration.stored_runs import load_run, lock_runs, move
 from alisio_server.services import Transaction
@@ -26,15 +27,7 @@ from alisio_server.services import Transaction
 BITE = 1_000
 """How many rows of a table one transaction removes."""
 
-
 _DELETED = "Deleted by request."
-
-
-class Bite(NamedTuple):
-    """What one transaction removed, and whether it left something for the next one."""
-
-    removed: int
-    more: bool
 
 
 def remove_rows(tx: Transaction, table: Table, *which: ColumnElement[bool]) -> Bite:
@@ -65,7 +58,7 @@ def remove_runs(tx: Transaction, run_ids: Sequence[UUID]) -> Bite:
     )
     for table, which in parts:
         bite = remove_rows(tx, table, *which)
-        removed += bite.removed
+        removed += bite.rows
         if bite.more:
             return Bite(removed, True)
     removed += tx.connection.execute(delete(flow_run).where(flow_run.c.id.in_(run_ids))).rowcount

@@ -21,7 +21,7 @@ from alisio_server.services import Transaction
 _WARNING = 30
 _SUBFLOW_CHANGES = (
     "name", "flow_version", "parameters", "tags", "retries", "state_type", "state_name", "state_message",
-    "state_timestamp", "started", "ended", "updated",
+    "state_result", "state_timestamp", "started", "ended", "updated",
 )  # fmt: skip
 _TASK_RUN_CHANGES = ("name", "tags", "inputs", "state_type", "state_name", "history")
 
@@ -120,6 +120,7 @@ def _subflow_row(root: Row[Any], news: SubflowNews, flow_id: UUID, now: datetime
         "state_type": last.type,
         "state_name": last.name,
         "state_message": last.message,
+        "state_result": last.result,
         "state_timestamp": last.timestamp,
         "due": first.timestamp,
         "started": next(running, None),
@@ -154,7 +155,9 @@ def _task_run_row(root: Row[Any], news: TaskRunNews) -> dict[str, Any]:
         "inputs": {name: [str(source) for source in sources] for name, sources in news.inputs.items()},
         "state_type": last.type,
         "state_name": last.name,
-        "history": [history_entry(state.type, state.name, state.message, state.timestamp) for state in news.states],
+        "history": [
+            history_entry(state.type, state.name, state.message, state.timestamp, state.result) for state in news.states
+        ],
     }
 
 

@@ -15,12 +15,10 @@ from sqlalchemy import Column, ColumnElement, Table, and_, delete, exists, or_, 
 
 from alisio_server.database.access_tables import audit_log
 from alisio_server.database.tables import bundle, clockwork, deployment, flow_run, log, task_run
+from alisio_server.orchestration.bites import BUDGET_SECONDS, NOTHING, Bite, take_bites
 from alisio_server.orchestration.bundles import bundle_key
-from alisio_server.orchestration.removal import Bite, remove_rows, remove_runs
+from alisio_server.orchestration.removal import remove_rows, remove_runs
 from alisio_server.services import Services, Transaction
-
-BUDGET_SECONDS = 0.5
-"""How long one tick may purge."""
 
 BUNDLE_GRACE = timedelta(days=1)
 """How long a bundle stays that no deployment has any more: a run claimed before may still fetch it."""
@@ -41,21 +39,8 @@ def purge(services: Services, budget_seconds: float = BUDGET_SECONDS) -> int:
     Returns:
         How many rows were removed.
     """
-    end, removed = time.monotonic() + budget_seconds, 0
-    for step in _steps(services):
-        more = True
-        while more and time.monotonic() < end:
-            with services.transaction() as tx:
-                bite = step(tx) if _is_my_turn(tx) else Bite(0, False)
-            removed += bite.removed
-            more = bite.more
-    return removed
-
-
-def _is_my_turn(tx: Transaction) -> bool:
-    """Let one tick purge at a time: two at once would only wait for each other's locks."""
-    turn = select(clockwork.c.id).with_for_update(skip_locked=True)
-    return tx.connection.execute(turn).first() is not None
+    end = time.monotonic() + budget_seconds
+    return sum(take_bites(services, step, end) for step in _steps(services))
 
 
 def _steps(services: Services) -> list[Callable[[Transaction], Bite]]:
@@ -82,13 +67,13 @@ def _purge_parts(tx: Transaction, table: Table, mark: Column[Any], kept: timedel
     window = select(ended).where(ended > done, ended <= tx.now() - kept).order_by(ended).limit(_RUNS)
     ends = tx.connection.execute(window).scalars().all()
     if not ends:
-        return Bite(0, False)
+        return NOTHING
     runs = select(flow_run.c.id).where(ended > done, ended <= ends[-1])
     bite = remove_rows(tx, table, table.c.flow_run_id.in_(runs))
     if bite.more:
         return bite
     tx.connection.execute(update(clockwork).values({mark: ends[-1]}))
-    return Bite(bite.removed, len(ends) == _RUNS)
+    return Bite(bite.rows, len(ends) == _RUNS)
 
 
 def removable(ended_by: datetime, now: datetime) -> ColumnElement[bool]:
@@ -105,9 +90,9 @@ def _purge_runs(tx: Transaction, kept: timedelta) -> Bite:
     wanted = select(flow_run.c.id).where(removable(now - kept, now)).order_by(flow_run.c.ended).limit(_RUNS)
     ids = tx.connection.execute(wanted.with_for_update(skip_locked=True)).scalars().all()
     if not ids:
-        return Bite(0, False)
+        return NOTHING
     bite = remove_runs(tx, ids)
-    return Bite(bite.removed, bite.more or len(ids) == _RUNS)
+    return Bite(bite.rows, bite.more or len(ids) == _RUNS)
 
 
 def _purge_bundles(tx: Transaction, services: Services) -> Bite:

@@ -198,6 +198,7 @@ def _entry(run_id: UUID, attempt: int, state: NewState, timestamp: datetime) -> 
         "type": state.type,
         "name": state.name,
         "message": state.message,
+        "result": state.result,
         "timestamp": timestamp,
     }
 
@@ -221,6 +222,7 @@ def changes_of(
         "state_type": verdict.state.type,
         "state_name": verdict.state.name,
         "state_message": verdict.state.message,
+        "state_result": verdict.state.result,
         "state_timestamp": happened,
         "provisional": verdict.provisional,
         "attempt": verdict.attempt,

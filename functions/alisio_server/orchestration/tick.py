@@ -12,12 +12,14 @@ from sqlalchemy import select
 from alisio_server.database.tables import clockwork
 from alisio_server.orchestration.agents import forget_agents
 from alisio_server.orchestration.claims import forget_claims
+from alisio_server.orchestration.hourly_counts import count_hours
 from alisio_server.orchestration.lateness import mark_late
 from alisio_server.orchestration.leases import TICK_SECONDS
 from alisio_server.orchestration.overlaps import hold_back
 from alisio_server.orchestration.reaping import end_leases, guard_leases
 from alisio_server.orchestration.retention import purge
 from alisio_server.orchestration.scheduling.materialise import materialise_lagging
+from alisio_server.orchestration.scheduling.timers import repair_timers
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.orchestration.wake_up_sources import forget_deleted_queues
 from alisio_server.orchestration.waking import send_due_wake_ups
@@ -40,6 +42,7 @@ class TickSummary:
         held_back: Runs of schedules that were skipped, or wait for another of theirs.
         late: Runs marked Late.
         purged: Rows removed that are kept no longer.
+        counted: Hours whose runs were counted.
         failed: The parts that failed, and why; the others were done. Whoever ticks says so, once and not each time.
     """
 
@@ -50,11 +53,12 @@ class TickSummary:
     held_back: int = 0
     late: int = 0
     purged: int = 0
+    counted: int = 0
     failed: dict[str, Exception] = field(default_factory=dict)
 
 
 def tick(services: Services, interval_seconds: float = TICK_SECONDS) -> TickSummary:
-    """Materialise schedules, end leases, hold back, mark late runs, send wake-ups, purge; each in own transactions.
+    """Materialise schedules, end leases, hold back, mark late runs, ring, purge, count; each in own transactions.
 
     Args:
         services: The database and the ports.
@@ -66,11 +70,13 @@ def tick(services: Services, interval_seconds: float = TICK_SECONDS) -> TickSumm
     summary = TickSummary()
     _attempt(summary, "leases", lambda: _leases(services, interval_seconds, summary))
     _attempt(summary, "schedules", lambda: _schedules(services, summary))
+    _attempt(summary, "timers", lambda: repair_timers(services))
     _attempt(summary, "overlaps", lambda: _overlaps(services, summary))
     _attempt(summary, "lateness", lambda: _lateness(services, summary))
     _attempt(summary, "wake-ups", lambda: _wake_ups(services, summary))
     _attempt(summary, "deleted work queues", lambda: forget_deleted_queues(services))
     _attempt(summary, "purge", lambda: _purge(services, summary))
+    _attempt(summary, "hourly counts", lambda: _counts(services, summary))
     return summary
 
 
@@ -140,3 +146,7 @@ def _purge(services: Services, summary: TickSummary) -> None:
         now = tx.now()
         summary.purged = forget_claims(tx, now - _KEEP_CLAIMS) + forget_agents(tx, now - _KEEP_AGENTS)
     summary.purged += purge(services)
+
+
+def _counts(services: Services, summary: TickSummary) -> None:
+    summary.counted = count_hours(services)

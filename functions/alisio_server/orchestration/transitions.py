@@ -24,6 +24,7 @@ from alisio_server.orchestration.proposals import (
     Blocked,
     Delay,
     ExecutorSays,
+    HandedBack,
     LeaseEnded,
     NewState,
     Overdue,
@@ -57,6 +58,8 @@ def propose(run: RunView, proposal: Proposal, now: datetime) -> Verdict:
             return _agent_claims(run, proposal, now)
         case StartFailed():
             return _start_failed(run, proposal)
+        case HandedBack():
+            return _handed_back(run, proposal, now)
         case PersonCancels():
             return _person_cancels(run, proposal)
         case PersonRetries():
@@ -151,8 +154,8 @@ def _agent_claims(run: RunView, claim: AgentClaims, now: datetime) -> Verdict:
 
 
 def _start_failed(run: RunView, failure: StartFailed) -> Verdict:
-    if failure.attempt != run.attempt or run.state is not StateType.PENDING:
-        return Reject("stale_attempt", f"attempt {failure.attempt} is not waiting to start: the run is {run.name}")
+    if not _waits_to_start(run, failure.attempt):
+        return _not_waiting_to_start(run, failure.attempt)
     if failure.final:
         return _attempt_ended(run, NewState(StateType.CRASHED, StateName.CRASHED, failure.message))
     # What failed a moment ago mostly fails again at once: the wait doubles with each claim.
@@ -160,9 +163,32 @@ def _start_failed(run: RunView, failure: StartFailed) -> Verdict:
     return _never_started(run, failure.message, delay)
 
 
+def _handed_back(run: RunView, back: HandedBack, now: datetime) -> Verdict:
+    if not _waits_to_start(run, back.attempt):
+        return _not_waiting_to_start(run, back.attempt)
+    if not run.claimable:
+        return _nowhere_to_run(run)
+    waiting = NewState(StateType.SCHEDULED, StateName.SCHEDULED, "Its agent stopped before it began.")
+    # Nothing has failed: the claim does not count, and the run is due when it was.
+    until_due = (run.due - now).total_seconds()
+    return Delay(None, waiting, until_due, run.attempt, run.retries_used, max(run.unstarted_claims - 1, 0))
+
+
+def _waits_to_start(run: RunView, attempt: int) -> bool:
+    return attempt == run.attempt and run.state is StateType.PENDING
+
+
+def _not_waiting_to_start(run: RunView, attempt: int) -> Reject:
+    return Reject("stale_attempt", f"attempt {attempt} is not waiting to start: the run is {run.name}")
+
+
+def _nowhere_to_run(run: RunView) -> Accept:
+    return _accept(run, StateType.CANCELLED, StateName.CANCELLED, "Its deployment or work pool was deleted.")
+
+
 def _never_started(run: RunView, why: str, delay: float) -> Verdict:
     if not run.claimable:
-        return _accept(run, StateType.CANCELLED, StateName.CANCELLED, "Its deployment or work pool was deleted.")
+        return _nowhere_to_run(run)
     if run.unstarted_claims >= MAX_UNSTARTED_CLAIMS:
         message = f"Claimed {run.unstarted_claims} times and never started; the last time: {why}"
         return _accept(run, StateType.CRASHED, StateName.CRASHED, message)

@@ -40,7 +40,7 @@ def send_wake_ups(database: Database, bell: WakeUps, run_ids: Iterable[UUID]) ->
     """
     ids = list(run_ids)
     try:
-        with database.read() as connection:
+        with database.glance() as connection:
             rows = connection.execute(_OUTBOX.where(flow_run.c.id.in_(ids))).all()
         _send(database, bell, rows)
     except (OSError, SQLAlchemyError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
@@ -53,6 +53,23 @@ class QueueAddress:
     region: str
 
 
+@dataclass(frozen=True)
+class LentCredentials:
+    """Credentials of the cloud for an agent, good for receiving from certain queues and for nothing else.
+
+    Attributes:
+        access_key_id: As the cloud names it.
+        secret_access_key: The secret.
+        session_token: What makes them those of a session.
+        expires: When they end.
+    """
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expires: datetime
+
+
 class WakeUpQueues(Protocol):
     """The queues of a bell that agents listen to directly; a server without them has agents ask it by long polls."""
 
@@ -61,6 +78,14 @@ class WakeUpQueues(Protocol):
 
         Raises:
             OSError: The bell cannot be reached.
+        """
+        ...
+
+    def lend(self, queue_ids: Iterable[UUID]) -> Mapping[UUID, LentCredentials]:
+        """Give agents what they need to receive from these queues; nothing where they have credentials themselves.
+
+        Raises:
+            OSError: The cloud gives none at the moment.
         """
         ...
 
@@ -88,18 +113,55 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def exists(self, key: str) -> bool:
-        """Tell whether there is content by that key."""
+    def size_of(self, key: str) -> int | None:
+        """Tell how many bytes there are by that key; None: there is no content, not even an empty one."""
         ...
 
     def delete(self, key: str) -> None:
         """Remove content; no error where there is none."""
         ...
 
-    def upload_for(self, key: str, size: int) -> Upload:
-        """Tell a client how to send the content itself."""
+    def upload_for(self, key: str, size: int, sha256: str) -> Upload:
+        """Tell a client how to send the content itself; what is not of that size and digest is refused there."""
         ...
 
     def download_url(self, key: str) -> str:
         """Tell where a client gets the content: absolute, or a path that begins with `/api/`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Timer:
+    """When the runs of a schedule are to be made next.
+
+    Attributes:
+        name: Of the schedule alone, and for people: it begins with the name of the deployment.
+        deployment_id: Whose schedule it is.
+        slug: Which of its schedules.
+        at: When it fires.
+    """
+
+    name: str
+    deployment_id: UUID
+    slug: str
+    at: datetime
+
+
+class Timers(Protocol):
+    """Alarm clocks of the cloud, one a schedule. The tick does all they do, so losing one does no harm."""
+
+    def arm(self, timer: Timer) -> None:
+        """Set a timer, or move the one of that name.
+
+        Raises:
+            OSError: The timers cannot be reached.
+        """
+        ...
+
+    def disarm(self, name: str) -> None:
+        """Remove a timer; no error where there is none.
+
+        Raises:
+            OSError: The timers cannot be reached.
+        """
         ...

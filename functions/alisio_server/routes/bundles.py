@@ -35,7 +35,13 @@ def upload_bundle(sha256: PathSha256) -> BundleAnswer:
     return bundles.store_bundle(resource.services, sha256, resource.body)
 
 
-@resource.route("GET", _CONTENT, access=Access.REPORT, errors=(404,))
+@resource.route(
+    "GET", _CONTENT, access=Access.REPORT, also={307: "They are at the address in `Location`."}, errors=(404,)
+)
 def download_bundle(sha256: PathSha256) -> Response[Base64]:
     """Get a bundle's bytes."""
-    return binary(bundles.fetch_bundle(resource.services, sha256))
+    services = resource.services
+    url = services.objects.download_url(bundles.bundle_key(sha256))
+    if not url.startswith("/"):
+        return Response(status_code=307, headers={"Location": url}, body=Base64(""))
+    return binary(bundles.fetch_bundle(services, sha256))

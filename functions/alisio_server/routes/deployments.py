@@ -108,9 +108,7 @@ def backfill_deployment(deployment_id: UUID, wanted: BackfillRequest) -> Backfil
 )
 def create_run(deployment_id: UUID, run: FlowRunCreate) -> Response[FlowRun]:
     """Ask for a run of a deployment."""
-    services = resource.services
-    with services.transaction() as tx:
+    with resource.services.transaction() as tx:
         asked = flow_runs.create_run(tx, deployment_id, run)
-    with services.database.read() as connection:
-        body = get_flow_run(connection, asked.id)
+        body = get_flow_run(tx.connection, asked.id)
     return Response(status_code=201 if asked.is_new else 200, content_type="application/json", body=body)

@@ -7,12 +7,14 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Response
 
 from alisio.contract.base import Count, Page
+from alisio.contract.history import FlowRunHistory, FlowRunHistoryQuery
 from alisio.contract.reports import Report, ReportAnswer
 from alisio.contract.runs import FlowRun, FlowRunFilter, FlowRunQuery, FlowRunsDelete, FlowRunsDeleted
 from alisio.contract.state_record import StateRecord
 from alisio.contract.work_pools import StartFailure
 from alisio_server.access.rules import Access
 from alisio_server.database.queries import flow_runs as queries
+from alisio_server.database.queries.history import read_history
 from alisio_server.orchestration import agents, flow_runs, removal, reports
 from alisio_server.routes.support import Resource, no_content
 
@@ -37,6 +39,13 @@ def count_flow_runs(wanted: FlowRunFilter) -> Count:
     """Count flow runs, exactly up to 10,000."""
     with resource.services.database.read() as connection:
         return queries.count_flow_runs(connection, wanted)
+
+
+@resource.route("POST", "/api/flow-runs/history", access=Access.READ)
+def get_flow_run_history(query: FlowRunHistoryQuery) -> FlowRunHistory:
+    """Count flow runs over time, by their state."""
+    with resource.services.database.read() as connection:
+        return read_history(connection, query)
 
 
 @resource.route("POST", "/api/flow-runs/delete", access=Access.DEPLOY)

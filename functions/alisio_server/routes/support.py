@@ -41,6 +41,8 @@ _ALWAYS = (400, 422, 500, 503)
 _WITH_BODY = (413, 415)
 _WITHOUT_KEY = (401, 429)
 _FORBIDDEN = 403
+_REDIRECTS = 300
+_NO_CONTENT: dict[str, Any] = {"content": {}}  # without the key Powertools would describe a body
 SECURITY_SCHEME = "ApiKey"
 """The name of the keys in the OpenAPI document."""
 
@@ -94,7 +96,7 @@ class Resource:
             path: With `<parameters>`.
             access: What it is for, and so who may use it.
             status: The status of an answer.
-            also: Other statuses with the same body, and what they mean.
+            also: Other statuses, with the same body where they are no redirects, and what they mean.
             errors: Statuses of errors besides those that every route can give.
             extensions: Keys to lay over the operation in the OpenAPI document.
         """
@@ -102,7 +104,10 @@ class Resource:
         def add(handler: Handler) -> Handler:
             content = _content(get_type_hints(handler)["return"])
             meanings = {status: "Done.", **(also or {})}
-            responses: dict[int, Any] = {code: {"description": said, **content} for code, said in meanings.items()}
+            responses: dict[int, Any] = {
+                code: {"description": said, **(content if code < _REDIRECTS else _NO_CONTENT)}
+                for code, said in meanings.items()
+            }
             for code in sorted({*_ALWAYS, *_common_errors(method, access), *errors}):
                 responses[code] = {"description": _ERRORS[code], "content": _json(ErrorBody)}
             rule = Rule(method, path, access, handler.__name__)
@@ -148,7 +153,7 @@ def _demand(rule: Rule) -> Middleware:
 def _content(returned: Any) -> dict[str, Any]:
     answer = get_args(returned)[0] if get_origin(returned) is Response else returned
     if answer is type(None):
-        return {"content": {}}  # without the key Powertools would describe a body
+        return _NO_CONTENT
     if answer is Base64:
         return {"content": BINARY}
     return {"content": _json(answer)}

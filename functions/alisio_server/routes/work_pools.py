@@ -6,6 +6,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from alisio.contract.base import Page
 from alisio.contract.work_pools import (
+    DEFAULT_QUEUE,
     ClaimAnswer,
     ClaimRequest,
     WakeUpAnswer,
@@ -38,6 +39,7 @@ def create_work_pool(pool: WorkPoolCreate) -> WorkPool:
     """Create a work pool, with a queue named `default`."""
     with resource.services.transaction() as tx:
         work_pools.create_work_pool(tx, pool)
+    wake_up_sources.prepare_queues(resource.services, pool.name, [DEFAULT_QUEUE])
     return _read(pool.name)
 
 

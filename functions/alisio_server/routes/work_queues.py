@@ -9,6 +9,7 @@ from alisio.contract.work_pools import WorkQueue, WorkQueueCreate, WorkQueuePatc
 from alisio_server.access.rules import Access
 from alisio_server.database.queries import work_queues as queries
 from alisio_server.orchestration import work_pools
+from alisio_server.orchestration.wake_up_sources import prepare_queues
 from alisio_server.routes.support import PageCursor, PageLimit, PathName, Resource, no_content
 
 resource = Resource("Work queues")
@@ -27,6 +28,7 @@ def create_work_queue(pool: PathName, wanted: WorkQueueCreate) -> WorkQueue:
     """Create a work queue."""
     with resource.services.transaction() as tx:
         work_pools.create_work_queue(tx, pool, wanted)
+    prepare_queues(resource.services, pool, [wanted.name])
     return _read(pool, wanted.name)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
-from tests.integration.access.conftest import ELSEWHERE, Door
 
 from alisio.contract.access import Role
 from alisio.contract.ids import new_id
 from alisio_server.embedded import Backend
+from tests.integration.access.conftest import ELSEWHERE, Door
 
 POOL = ("POST", "/api/work-pools", {"name": "pool", "description": "a secret of ours"})
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
-from tests.integration.access.conftest import ELSEWHERE, HERE, Door
 
 from alisio.contract.access import KEY_PATTERN, Role
 from alisio_server.access.authentication import TRUSTED_SECONDS
 from alisio_server.access.throttle import MAX_FAILURES, WINDOW_SECONDS
 from alisio_server.database.access_tables import api_key
+from tests.integration.access.conftest import ELSEWHERE, HERE, Door
 
 FLOWS = ("POST", "/api/flows/filter", {})
 

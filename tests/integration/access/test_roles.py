@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.access.conftest import Door
 
 from alisio.contract.access import Role
 from alisio.contract.ids import new_id
 from alisio_server.access.table import render
 from alisio_server.app import openapi_json
+from tests.integration.access.conftest import Door
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "security.md"
 SPEC = json.loads(openapi_json())

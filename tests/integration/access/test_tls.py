@@ -13,13 +13,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.integration.access.test_secrets import Site
-from tests.waiting import wait_until
 
 from alisio.client.client import Client
 from alisio.client.discovery import answers, read_record
 from alisio.exceptions import ApiUnreachableError
 from alisio_agent.supervisor.api import Api
+from tests.integration.access.test_secrets import Site
+from tests.waiting import wait_until
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:

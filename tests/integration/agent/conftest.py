@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.agent.processes import LAUNCH, Launched
-from tests.integration.agent.report_server import ReportServer
 
 from alisio.contract.ids import new_id
+from tests.integration.agent.processes import LAUNCH, Launched
+from tests.integration.agent.report_server import ReportServer
 
 
 @pytest.fixture

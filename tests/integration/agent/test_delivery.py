@@ -7,11 +7,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from alisio_agent.supervisor.outcomes import Outcome
 from tests.integration.agent.conftest import Launch, MakeJob
 from tests.integration.agent.report_server import ReportServer
 from tests.waiting import wait_until
-
-from alisio_agent.supervisor.outcomes import Outcome
 
 
 def test_api_away(server: ReportServer, make_job: MakeJob, launch: Launch) -> None:

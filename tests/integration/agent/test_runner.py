@@ -12,10 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.integration.agent.conftest import MakeJob
-from tests.integration.agent.processes import environment
-from tests.integration.agent.report_server import ReportServer
-from tests.waiting import wait_until
 
 from alisio_agent.runners.leftovers import remove_leftovers
 from alisio_agent.runners.process import ProcessRunner
@@ -23,6 +19,10 @@ from alisio_agent.runners.starters import StartError
 from alisio_agent.runners.warm import WarmStarter, wait_for_process
 from alisio_agent.supervisor.outcomes import Outcome
 from alisio_agent.supervisor.places import run_name
+from tests.integration.agent.conftest import MakeJob
+from tests.integration.agent.processes import environment
+from tests.integration.agent.report_server import ReportServer
+from tests.waiting import wait_until
 
 Exits = queue.Queue[tuple[str, int | None]]
 MakeRunner = Callable[..., ProcessRunner]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from alisio_agent.supervisor.outcomes import Outcome
 from tests.integration.agent.conftest import Launch, MakeJob
 from tests.integration.agent.report_server import ReportServer
 from tests.waiting import wait_until
-
-from alisio_agent.supervisor.outcomes import Outcome
 
 
 def is_alive(pid: int) -> bool:

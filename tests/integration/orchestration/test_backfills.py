@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.integration.orchestration.world import World
 
 from alisio.contract.deployments import BackfillAnswer, BackfillRequest, ScheduleSpec
 from alisio_server.database.tables import flow_run
 from alisio_server.errors import AlisioServerError
 from alisio_server.orchestration.backfills import backfill
 from alisio_server.orchestration.deployments import pause_deployment
+from tests.integration.orchestration.world import World
 
 FIVE_MINUTES = ScheduleSpec(interval_seconds=300, slug="often", parameters={"height": 2})
 

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from tests.integration.orchestration.world import World
 
 from alisio.contract.ids import new_id
 from alisio.contract.states import StateType
@@ -14,6 +13,7 @@ from alisio.contract.work_pools import WorkPoolPatch, WorkQueueCreate, WorkQueue
 from alisio_server.database.tables import bundle, claim
 from alisio_server.errors import ConflictError, NotFoundError
 from alisio_server.orchestration.work_pools import change_work_pool, change_work_queue, create_work_queue
+from tests.integration.orchestration.world import World
 
 
 def test_a_claim_opens_an_attempt(world: World) -> None:

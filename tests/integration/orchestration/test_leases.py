@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.integration.orchestration.world import TICK_SECONDS, World
 
 from alisio.contract.ids import new_id
 from alisio.contract.reports import Origin, RunFacts
@@ -13,6 +12,7 @@ from alisio.contract.states import StateType
 from alisio_server.database.tables import agent
 from alisio_server.errors import ConflictError, NotFoundError
 from alisio_server.orchestration.tick import tick
+from tests.integration.orchestration.world import TICK_SECONDS, World
 
 RUNNING, COMPLETED = StateType.RUNNING, StateType.COMPLETED
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from tests.integration.orchestration.world import World
 
 from alisio.contract.deployments import BackfillRequest, ScheduleSpec
 from alisio.contract.overlap import Overlap
@@ -17,6 +16,7 @@ from alisio_server.database.tables import flow_run
 from alisio_server.orchestration.backfills import backfill
 from alisio_server.orchestration.removal import delete_run
 from alisio_server.orchestration.stored_runs import load_run
+from tests.integration.orchestration.world import World
 
 
 def scheduled(world: World, overlap: Overlap, **deployed: object) -> list[UUID]:

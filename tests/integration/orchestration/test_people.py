@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.integration.orchestration.world import World
 
 from alisio.contract.deployments import ScheduleSpec
 from alisio.contract.ids import new_id
@@ -28,6 +27,7 @@ from alisio_server.orchestration.work_pools import (
     delete_work_pool,
     delete_work_queue,
 )
+from tests.integration.orchestration.world import World
 
 RUNNING, COMPLETED = StateType.RUNNING, StateType.COMPLETED
 SCHEMA = {

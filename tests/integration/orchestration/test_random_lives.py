@@ -13,7 +13,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import Row
-from tests.integration.orchestration.world import World
 
 from alisio.contract.deployments import ScheduleSpec
 from alisio.contract.overlap import Overlap
@@ -21,6 +20,7 @@ from alisio.contract.reports import DirectiveKind
 from alisio.contract.states import TERMINAL, StateType
 from alisio_server.database.tables import concurrency_slot, flow_run, flow_run_state
 from alisio_server.errors import ConflictError
+from tests.integration.orchestration.world import World
 
 POOL_LIMIT = 3
 ENDS = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.integration.orchestration.world import World, by_hand
 
 from alisio.contract.ids import new_id
 from alisio.contract.reports import (
@@ -19,6 +18,7 @@ from alisio.contract.states import StateType
 from alisio_server.database.tables import flow_run, flow_run_state, log, task_run
 from alisio_server.errors import ConflictError, InvalidInputError
 from alisio_server.orchestration.reports import apply_report
+from tests.integration.orchestration.world import World, by_hand
 
 RUNNING, COMPLETED, FAILED = StateType.RUNNING, StateType.COMPLETED, StateType.FAILED
 

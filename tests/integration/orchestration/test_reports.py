@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.integration.orchestration.world import World, by_hand, code_of
 
 from alisio.contract.ids import new_id
 from alisio.contract.reports import (
@@ -17,6 +16,7 @@ from alisio.contract.reports import (
 from alisio.contract.states import StateType
 from alisio_server.database.tables import flow, flow_run, log
 from alisio_server.errors import InvalidInputError, NotFoundError
+from tests.integration.orchestration.world import World, by_hand, code_of
 
 RUNNING, COMPLETED, FAILED = StateType.RUNNING, StateType.COMPLETED, StateType.FAILED
 

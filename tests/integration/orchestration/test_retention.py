@@ -10,7 +10,6 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import insert
-from tests.integration.orchestration.world import World, by_hand
 
 from alisio.contract.deployments import BundleAnnounce, ScheduleSpec
 from alisio.contract.ids import new_id
@@ -24,6 +23,7 @@ from alisio_server.orchestration.bundles import announce_bundle, bundle_key, sto
 from alisio_server.orchestration.database_stats import read_stats, vacuum
 from alisio_server.orchestration.removal import delete_runs
 from alisio_server.orchestration.retention import purge
+from tests.integration.orchestration.world import World, by_hand
 
 DAY = 86_400.0
 SHA = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
@@ -175,10 +175,10 @@ def test_an_unused_bundle_goes_with_its_object(world: World) -> None:
     world.tick()
     world.pass_time(0.9 * DAY)
     world.tick()
-    assert world.services.objects.exists(key)
+    assert 5 == world.services.objects.size_of(key)
     world.pass_time(0.2 * DAY)
     world.tick()
-    assert not world.services.objects.exists(key)
+    assert world.services.objects.size_of(key) is None
     assert [] == world.rows(bundle)
 
 

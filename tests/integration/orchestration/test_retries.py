@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.integration.orchestration.world import World, code_of
-
 from alisio.contract.reports import (
     DirectiveKind,
     RunFacts,
 )
 from alisio.contract.states import StateType
+from tests.integration.orchestration.world import World, code_of
 
 RUNNING, COMPLETED, FAILED = StateType.RUNNING, StateType.COMPLETED, StateType.FAILED
 

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.integration.orchestration.world import World
 
 from alisio.contract.deployments import CatchUp, SchedulePatch, ScheduleSpec
 from alisio_server.database.tables import flow_run, schedule
@@ -16,6 +15,7 @@ from alisio_server.errors import InvalidInputError, NotFoundError
 from alisio_server.orchestration.deployments import patch_schedule, pause_deployment, resume_deployment
 from alisio_server.orchestration.removal import delete_run
 from alisio_server.orchestration.scheduling.materialise import MAX_UPCOMING
+from tests.integration.orchestration.world import World
 
 FIVE_MINUTES = ScheduleSpec(interval_seconds=300, slug="often")
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
-from tests.integration.orchestration.world import Bell, World
 
 from alisio.contract.runs import FlowRunCreate
 from alisio.contract.states import StateType
@@ -17,6 +16,7 @@ from alisio_server.orchestration.flow_runs import create_run
 from alisio_server.orchestration.waking import send_wake_ups
 from alisio_server.ports import WakeUp
 from alisio_server.repeats import Repeats
+from tests.integration.orchestration.world import Bell, World
 
 
 def test_a_new_run_rings_after_its_commit(world: World) -> None:

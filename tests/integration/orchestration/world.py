@@ -29,8 +29,8 @@ from alisio.contract.work_pools import (
     WorkPoolCreate,
 )
 from alisio_server.adapters.laptop.objects import FileObjectStore
+from alisio_server.database import migrate
 from alisio_server.database.engine import Database
-from alisio_server.database.indexes import metadata
 from alisio_server.database.tables import concurrency_slot, flow_run, flow_run_state, work_queue
 from alisio_server.errors import ConflictError
 from alisio_server.orchestration.agents import beat, fail_start
@@ -86,7 +86,7 @@ class World:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.database = ClockedDatabase(url)
-        metadata.create_all(self.database.engine)
+        migrate.upgrade(self.database)
         self.bell = Bell()
         self.services = Services(self.database, self.bell, FileObjectStore(folder))
         self.agent_id = new_id()

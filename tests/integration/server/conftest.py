@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.postgres import Postgres
 
 WORKERS = 3

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.server.conftest import Server
 
 from alisio.contract.base import utc_now
+from tests.integration.server.conftest import Server
 
 
 def wait_for_wake_up(server: Server, **wanted: Any) -> dict[str, Any]:

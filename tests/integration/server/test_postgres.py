@@ -14,15 +14,15 @@ import psutil
 import psycopg2
 import pytest
 from sqlalchemy.exc import OperationalError
-from tests.integration.server.conftest import WORKERS, Server, end, start
-from tests.integration.server.test_many_clients import sequence_of, wait_for_wake_up
-from tests.postgres import Postgres
-from tests.waiting import wait_until
 
 from alisio.contract.base import utc_now
 from alisio_server.embedded import serve
 from alisio_server.errors import InvalidInputError
 from alisio_server.settings import ServerSettings
+from tests.integration.server.conftest import WORKERS, Server, end, start
+from tests.integration.server.test_many_clients import sequence_of, wait_for_wake_up
+from tests.postgres import Postgres
+from tests.waiting import wait_until
 
 
 @contextmanager

@@ -16,9 +16,6 @@ from uuid import UUID
 import boto3
 import pytest
 from moto import mock_aws
-from tests.integration.orchestration.world import World
-from tests.ministack import REGION, Ministack
-from tests.waiting import wait_until
 
 from alisio.contract.base import utc_now
 from alisio.contract.ids import new_id
@@ -26,6 +23,9 @@ from alisio_server.adapters.aws.sqs import SqsWakeUps, open_sqs
 from alisio_server.adapters.laptop.bells import Bells, OwnBells
 from alisio_server.adapters.laptop.shared_bells import SharedBells
 from alisio_server.ports import WakeUp, WakeUps
+from tests.integration.orchestration.world import World
+from tests.ministack import REGION, Ministack
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -9,8 +9,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.integration.wake_ups.conftest import SqsRinging
-from tests.waiting import wait_until
 
 from alisio.contract.base import utc_now
 from alisio.contract.ids import new_id
@@ -23,6 +21,8 @@ from alisio_agent.roster import Roster
 from alisio_agent.wake_ups import sqs as ear
 from alisio_agent.wake_ups.listening import Listening
 from alisio_server.ports import WakeUp
+from tests.integration.wake_ups.conftest import SqsRinging
+from tests.waiting import wait_until
 
 
 class Api:

@@ -6,12 +6,11 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
-from tests.integration.orchestration.world import World
-from tests.integration.wake_ups.conftest import Ringing
-
 from alisio.contract.base import utc_now
 from alisio.contract.ids import new_id
 from alisio_server.ports import WakeUp
+from tests.integration.orchestration.world import World
+from tests.integration.wake_ups.conftest import Ringing
 
 _EARLIEST_CLAIM = 2.0
 _SOON = 1.5

@@ -12,9 +12,6 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from tests.integration.orchestration.world import World
-from tests.integration.wake_ups.conftest import SqsRinging
-from tests.waiting import wait_until
 
 from alisio.contract.base import utc_now
 from alisio.contract.ids import new_id
@@ -25,6 +22,9 @@ from alisio_server.orchestration.tick import tick
 from alisio_server.orchestration.wake_up_sources import find_source
 from alisio_server.orchestration.work_pools import create_work_queue, delete_work_pool, delete_work_queue
 from alisio_server.ports import WakeUp
+from tests.integration.orchestration.world import World
+from tests.integration.wake_ups.conftest import SqsRinging
+from tests.waiting import wait_until
 
 
 def use(world: World, wake_ups: SqsWakeUps) -> None:

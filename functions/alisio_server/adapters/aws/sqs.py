@@ -14,24 +14,32 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from alisio.contract.base import utc_now
+from alisio_server.adapters.aws.calls import code_of, quick, reached
 from alisio_server.errors import InvalidInputError
-from alisio_server.ports import QueueAddress, WakeUp
+from alisio_server.ports import LentCredentials, QueueAddress, WakeUp
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
+    from alisio_server.adapters.aws.agent_credentials import AgentCredentials
+
 VISIBILITY_SECONDS = 60
 """How long an agent has for a claim before another one hears of the message."""
 LONG_POLL_SECONDS = 20
 MAX_RECEIVES = 5
+DEAD_LETTERS = "dead-letters"
+"""What follows the prefix in the name of the queue of dead letters."""
+TAG = "alisio:prefix"
+_SERVICE = "SQS"
 _MAX_BATCH = 10
 _MAX_DELAY_SECONDS = 900
 _REST_SECONDS = 5.0
+_LONGEST_REST_SECONDS = 60.0
 _GONE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 _DIFFERS = frozenset({"QueueAlreadyExists", "QueueNameExists"})
 
@@ -39,20 +47,24 @@ _DIFFERS = frozenset({"QueueAlreadyExists", "QueueNameExists"})
 class SqsWakeUps:
     """The ports `WakeUps` and `WakeUpQueues` on SQS. Any thread may call it.
 
-    While SQS cannot be reached it is left alone for 5 s at a time, so that requests do not wait for it one by one.
+    While SQS cannot be reached it is left alone, for 5 s at first and up to a minute at a time, so that neither
+    requests nor the tick spend their time on waiting for it.
 
     Args:
         client: Of the region in which the queues are.
         prefix: What the names of all queues begin with. Installations that share an account and a region differ in it.
+        credentials: What agents are lent; None: they have credentials themselves.
     """
 
-    def __init__(self, client: SQSClient, prefix: str) -> None:
+    def __init__(self, client: SQSClient, prefix: str, credentials: AgentCredentials | None = None) -> None:
         self._client = client
         self._prefix = prefix
+        self._credentials = credentials
         self._lock = threading.Lock()
         self._urls: dict[UUID, str] = {}
         self._dead_letters: str | None = None
         self._rests_until = 0.0
+        self._rest_seconds = _REST_SECONDS
         self._reason = ""
 
     def send(self, wake_ups: Iterable[WakeUp]) -> None:
@@ -69,6 +81,18 @@ class SqsWakeUps:
         region = self._client.meta.region_name
         with self._reached():
             return {queue_id: QueueAddress(self._make(queue_id), region) for queue_id in queue_ids}
+
+    def lend(self, queue_ids: Iterable[UUID]) -> Mapping[UUID, LentCredentials]:
+        """Give agents credentials to receive with; see `WakeUpQueues.lend`."""
+        ids = list(queue_ids)
+        if self._credentials is None or not ids:
+            return {}
+        with self._reached():
+            # Queues of one account and region: their ARNs are told apart by their names alone.
+            account = self._dead_letter_arn().rpartition(":")[0]
+        arns = {queue_id: f"{account}:{self._name(queue_id)}" for queue_id in ids}
+        lent = self._credentials.lend(list(arns.values()))
+        return {queue_id: lent[arn] for queue_id, arn in arns.items()}
 
     def forget(self, queue_ids: Iterable[UUID]) -> None:
         """Delete queues; see `WakeUpQueues.forget`."""
@@ -91,7 +115,7 @@ class SqsWakeUps:
         try:
             self._send_to(known or self._make(queue_id), batch)
         except self._client.exceptions.ClientError as error:
-            if known is None or _code(error) not in _GONE:
+            if known is None or code_of(error) not in _GONE:
                 raise
             self._send_to(self._make(queue_id), batch)
 
@@ -132,9 +156,10 @@ class SqsWakeUps:
     def _ensure(self, name: str, attributes: dict[QueueAttributeNameType, str]) -> str:
         """Make a queue, or bring one that is there to these attributes."""
         try:
-            return self._client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+            tags = {TAG: self._prefix}
+            return self._client.create_queue(QueueName=name, Attributes=attributes, tags=tags)["QueueUrl"]
         except self._client.exceptions.ClientError as error:
-            if _code(error) not in _DIFFERS:
+            if code_of(error) not in _DIFFERS:
                 raise
         url = self._client.get_queue_url(QueueName=name)["QueueUrl"]
         self._client.set_queue_attributes(QueueUrl=url, Attributes=attributes)
@@ -143,7 +168,7 @@ class SqsWakeUps:
     def _dead_letter_arn(self) -> str:
         with self._lock:
             if self._dead_letters is None:
-                url = self._ensure(f"{self._prefix}-dead-letters", {"SqsManagedSseEnabled": "true"})
+                url = self._ensure(f"{self._prefix}-{DEAD_LETTERS}", {"SqsManagedSseEnabled": "true"})
                 answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
                 self._dead_letters = answer["Attributes"]["QueueArn"]
             return self._dead_letters
@@ -154,7 +179,7 @@ class SqsWakeUps:
             url = self._client.get_queue_url(QueueName=self._name(queue_id))["QueueUrl"]
             self._client.delete_queue(QueueUrl=url)
         except self._client.exceptions.ClientError as error:
-            if _code(error) not in _GONE:
+            if code_of(error) not in _GONE:
                 raise
 
     def _name(self, queue_id: UUID) -> str:
@@ -163,42 +188,42 @@ class SqsWakeUps:
     @contextmanager
     def _reached(self) -> Iterator[None]:
         """Turn what boto3 raises into `OSError`, and leave SQS alone for a while where it cannot be reached."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError
 
         if time.monotonic() < self._rests_until:
             raise OSError(self._reason)
         try:
-            yield
-        except ClientError as error:
-            raise OSError(f"SQS refuses: {error}") from error
-        except BotoCoreError as error:
-            self._reason = f"SQS cannot be used: {error}"
-            self._rests_until = time.monotonic() + _REST_SECONDS
-            raise OSError(self._reason) from error
+            with reached(_SERVICE):
+                yield
+        except OSError as error:
+            if isinstance(error.__cause__, BotoCoreError):
+                self._reason = str(error)
+                self._rests_until = time.monotonic() + self._rest_seconds
+                self._rest_seconds = min(2 * self._rest_seconds, _LONGEST_REST_SECONDS)
+            raise
+        self._rest_seconds = _REST_SECONDS
 
 
-def open_sqs(prefix: str) -> SqsWakeUps:
+def open_sqs(prefix: str, credentials: AgentCredentials | None = None) -> SqsWakeUps:
     """Open the wake-ups on SQS, with the region, credentials and endpoint that boto3 finds by itself.
 
     SQS need not answer yet.
 
     Args:
         prefix: What the names of all queues begin with.
+        credentials: What agents are lent; None: they have credentials themselves.
 
     Raises:
         InvalidInputError: boto3 is not installed, or it cannot tell the region.
     """
     try:
         import boto3
-        from botocore.config import Config
         from botocore.exceptions import BotoCoreError
     except ImportError as error:
         message = "ALISIO_WAKE_UPS=sqs needs boto3: install it with `pip install 'alisio[aws]'`"
         raise InvalidInputError(message, code="aws_not_installed", field="wake_ups") from error
-    # Requests of users wait for these calls.
-    config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
     try:
-        return SqsWakeUps(boto3.client("sqs", config=config), prefix)
+        return SqsWakeUps(boto3.client("sqs", config=quick()), prefix, credentials)
     except (BotoCoreError, ValueError) as error:
         message = f"SQS cannot be used: {str(error).rstrip('.')}: see AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL"
         raise InvalidInputError(message, code="aws_not_configured", field="wake_ups") from error
@@ -209,6 +234,34 @@ def _delay_seconds(due: datetime, now: datetime) -> int:
     return max(0, min(_MAX_DELAY_SECONDS, math.floor((due - now).total_seconds())))
 
 
-def _code(error: Any) -> str:
-    code: str = error.response["Error"]["Code"]
-    return code
+def remove_queues(client: SQSClient, prefix: str) -> int:
+    """Delete the queues of all work queues of an installation, which is to be no more.
+
+    Args:
+        client: Of the region in which the queues are.
+        prefix: What their names begin with; the queue of dead letters is left to who made it.
+
+    Returns:
+        How many were deleted.
+
+    Raises:
+        OSError: SQS cannot be used.
+    """
+    with reached(_SERVICE):
+        pages = client.get_paginator("list_queues").paginate(QueueNamePrefix=f"{prefix}-")
+        urls = [url for page in pages for url in page.get("QueueUrls", []) if _is_of_work_queue(url, prefix)]
+        for url in urls:
+            try:
+                client.delete_queue(QueueUrl=url)
+            except client.exceptions.ClientError as error:
+                if code_of(error) not in _GONE:  # one that was deleted a moment ago is still listed
+                    raise
+    return len(urls)
+
+
+def _is_of_work_queue(url: str, prefix: str) -> bool:
+    try:
+        UUID(url.rpartition("/")[2].removeprefix(f"{prefix}-"))
+    except ValueError:
+        return False  # another installation's, whose prefix begins like ours, or the queue of dead letters
+    return True

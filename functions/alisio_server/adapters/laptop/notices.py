@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from alisio_server.database.engine import Database
+from alisio_server.database.instants import from_microseconds
 from alisio_server.ports import WakeUp
 
 CHANNEL = "alisio_wake_ups"
@@ -52,7 +53,7 @@ class Notifier:
         try:
             with self._database.write() as connection:
                 number = take_number(connection)
-                now = self._database.now(connection)
+                now = from_microseconds(number)
                 payloads = [{"payload": _write(number, part, now)} for part in _parts(given)]
                 connection.execute(_NOTIFY, payloads)
         except SQLAlchemyError as error:

@@ -55,16 +55,19 @@ class FileObjectStore:
         except FileNotFoundError:
             raise KeyError(key) from None
 
-    def exists(self, key: str) -> bool:
-        """Tell whether there is content by that key."""
-        return self._path(key).is_file()
+    def size_of(self, key: str) -> int | None:
+        """Tell how many bytes there are by that key; None: there is no content."""
+        try:
+            return self._path(key).stat().st_size
+        except FileNotFoundError:
+            return None
 
     def delete(self, key: str) -> None:
         """Remove content; no error where there is none."""
         self._path(key).unlink(missing_ok=True)
 
-    def upload_for(self, key: str, size: int) -> Upload:
-        """Tell a client to send the content to this server."""
+    def upload_for(self, key: str, size: int, sha256: str) -> Upload:
+        """Tell a client to send the content to this server, whose route checks it."""
         from alisio.contract.deployments import Upload
 
         return Upload(method="PUT", url=self.download_url(key))

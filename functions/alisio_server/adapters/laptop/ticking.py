@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
+from alisio_server.errors import reason_of
+
 logger = logging.getLogger("alisio.server")
 
 
@@ -40,7 +42,7 @@ class Ticker:
             self._stopped.wait(self._seconds)
 
     def _say(self, failed: Mapping[str, Exception]) -> None:
-        reasons = {part: _reason(error) for part, error in failed.items()}
+        reasons = {part: reason_of(error) for part, error in failed.items()}
         for part, reason in reasons.items():
             if self._failing.get(part) != reason:
                 logger.error("the tick cannot do its part %r, and tries again: %s", part, reason)
@@ -48,9 +50,3 @@ class Ticker:
         for part in self._failing.keys() - reasons.keys():
             logger.warning("the tick does its part %r again", part)
         self._failing = reasons
-
-
-def _reason(error: Exception) -> str:
-    # The driver's own words; SQLAlchemy's add the statement and its parameters.
-    lines = str(getattr(error, "orig", None) or error).splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"

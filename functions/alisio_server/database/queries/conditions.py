@@ -1,11 +1,11 @@
-"""Conditions that several listings share, as each dialect can answer them."""
+"""Conditions and values that several queries share, as each dialect can answer them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, cast, func, literal, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, Text, cast, extract, func, literal, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 
 
@@ -29,3 +29,10 @@ def has_all_tags(
         return [type_coerce(column, JSONB).contains(list(tags))]
     stored = func.json_each(column).table_valued("value")
     return [select(literal(1)).select_from(stored).where(cast(stored.c.value, Text) == tag).exists() for tag in tags]
+
+
+def whole_seconds(connection: Connection, column: ColumnElement[Any]) -> ColumnElement[int]:
+    """Give the whole seconds from 1970 to the instants of a column, rounded down."""
+    if connection.dialect.name == "postgresql":
+        return cast(func.floor(extract("epoch", column)), BigInteger)
+    return cast(func.strftime("%s", column), BigInteger)

@@ -82,7 +82,7 @@ def _with_schedules(connection: Connection, deployments: list[Deployment]) -> li
     paused = {item.id: item.paused for item in deployments}
     now = utc_now()
     statement = (
-        select(schedule)
+        select(*(column for column in schedule.c if column is not schedule.c.timer_at))
         .where(schedule.c.deployment_id.in_(list(paused)))
         .order_by(schedule.c.deployment_id, schedule.c.slug)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
 
 from alisio.contract.base import Count, Page
 from alisio.contract.runs import FlowRun, FlowRunFilter, FlowRunQuery, FlowRunSort
@@ -26,7 +26,7 @@ _PLAIN = (
     "parameters", "job_variables", "tags", "retries", "parent_flow_run_id", "root_flow_run_id", "agent_id",
     "lease_until", "infrastructure", "idempotency_key", "created_by", "created", "updated", "started", "ended",
 )  # fmt: skip
-_STATE = ("state_type", "state_name", "state_message", "state_timestamp")
+_STATE = ("state_type", "state_name", "state_message", "state_timestamp", "state_result")
 _RUNS: Select[Any] = (
     select(
         *(flow_run.c[name] for name in (*_PLAIN, *_STATE)),
@@ -40,6 +40,8 @@ _RUNS: Select[Any] = (
     .outerjoin(work_queue, work_queue.c.id == flow_run.c.work_queue_id)
     .outerjoin(work_pool, work_pool.c.id == work_queue.c.work_pool_id)
 )
+# Built once: building it takes longer than executing it.
+_BY_ID = _RUNS.where(flow_run.c.id == bindparam("run_id"))
 
 
 def get_flow_run(connection: Connection, flow_run_id: UUID) -> FlowRun:
@@ -48,7 +50,7 @@ def get_flow_run(connection: Connection, flow_run_id: UUID) -> FlowRun:
     Raises:
         NotFoundError: There is none by that id.
     """
-    row = connection.execute(_RUNS.where(flow_run.c.id == flow_run_id)).one_or_none()
+    row = connection.execute(_BY_ID, {"run_id": flow_run_id}).one_or_none()
     if row is None:
         raise _not_found(flow_run_id)
     return _build(row)
@@ -74,7 +76,7 @@ def get_flow_run_states(connection: Connection, flow_run_id: UUID) -> list[State
     """
     columns = flow_run_state.c
     statement = (
-        select(columns.type, columns.name, columns.message, columns.timestamp)
+        select(columns.type, columns.name, columns.message, columns.timestamp, columns.result)
         .where(columns.flow_run_id == flow_run_id)
         .order_by(columns.id)
     )
@@ -100,36 +102,32 @@ def conditions_of(connection: Connection, wanted: FlowRunFilter) -> list[ColumnE
         *([] if wanted.created_by is None else [columns.created_by == wanted.created_by]),
         *_subflow_condition(wanted.is_subflow),
         *has_all_tags(connection, columns.tags, wanted.tags),
-        *_origin_conditions(connection, wanted),
+        *(column.in_(ids) for column, ids in origins_of(connection, wanted)),
         *_time_conditions(wanted),
     ]
 
 
-def _origin_conditions(connection: Connection, wanted: FlowRunFilter) -> list[ColumnElement[bool]]:
+def origins_of(connection: Connection, wanted: FlowRunFilter) -> list[tuple[ColumnElement[Any], list[UUID]]]:
+    """Read where the runs that a filter wants come from: columns of `flow_run`, and which ids each may hold."""
     columns = flow_run.c
     queues_of_pools = select(work_queue.c.id).join(work_pool, work_pool.c.id == work_queue.c.work_pool_id)
+    named: tuple[tuple[ColumnElement[Any], Select[Any], ColumnElement[Any], list[str] | None], ...] = (
+        (columns.flow_id, select(flow.c.id), flow.c.name, wanted.flow_names),
+        (columns.deployment_id, select(deployment.c.id), deployment.c.name, wanted.deployment_names),
+        (columns.work_queue_id, queues_of_pools, work_pool.c.name, wanted.work_pool_names),
+        (columns.work_queue_id, select(work_queue.c.id), work_queue.c.name, wanted.work_queue_names),
+    )
+    known = ((columns.flow_id, wanted.flow_ids), (columns.deployment_id, wanted.deployment_ids))
     return [
-        *any_of(columns.flow_id, wanted.flow_ids),
-        *any_of(columns.flow_id, _named(connection, select(flow.c.id), flow.c.name, wanted.flow_names)),
-        *any_of(columns.deployment_id, wanted.deployment_ids),
-        *any_of(
-            columns.deployment_id,
-            _named(connection, select(deployment.c.id), deployment.c.name, wanted.deployment_names),
-        ),
-        *any_of(columns.work_queue_id, _named(connection, queues_of_pools, work_pool.c.name, wanted.work_pool_names)),
-        *any_of(
-            columns.work_queue_id,
-            _named(connection, select(work_queue.c.id), work_queue.c.name, wanted.work_queue_names),
-        ),
+        *((column, ids) for column, ids in known if ids is not None),
+        *((column, _named(connection, ids, name, names)) for column, ids, name, names in named if names is not None),
     ]
 
 
-def _named(
-    connection: Connection, ids: Select[Any], name: ColumnElement[Any], names: list[str] | None
-) -> list[UUID] | None:
+def _named(connection: Connection, ids: Select[Any], name: ColumnElement[Any], names: list[str]) -> list[UUID]:
     # Names become ids beforehand: a comparison with one id is answered in order by the index on (id, created),
     # one with a subquery reads and sorts all the runs of the flow.
-    return None if names is None else list(connection.execute(ids.where(name.in_(names))).scalars())
+    return list(connection.execute(ids.where(name.in_(names))).scalars())
 
 
 def _subflow_condition(is_subflow: bool | None) -> list[ColumnElement[bool]]:
@@ -160,6 +158,7 @@ def _build(row: Row[Any]) -> FlowRun:
         name=values["state_name"],
         message=values["state_message"],
         timestamp=values["state_timestamp"],
+        result=values["state_result"],
     )
     return FlowRun.model_validate({**values, "state": state})
 

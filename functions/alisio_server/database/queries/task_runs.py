@@ -69,5 +69,6 @@ def _build(row: Row[Any]) -> TaskRun:
     )
 
 
-def _state(type_: str, name: str, message: str | None, microseconds: int) -> StateRecord:
-    return StateRecord(type=StateType(type_), name=name, message=message, timestamp=from_microseconds(microseconds))
+def _state(type_: str, name: str, message: str | None, microseconds: int, result: str | None = None) -> StateRecord:
+    timestamp = from_microseconds(microseconds)
+    return StateRecord(type=StateType(type_), name=name, message=message, timestamp=timestamp, result=result)

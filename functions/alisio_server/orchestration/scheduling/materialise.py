@@ -61,6 +61,7 @@ def materialise_deployment(tx: Transaction, deployment_id: UUID) -> None:
         deployment_id: The deployment.
     """
     now = tx.now()
+    tx.rescheduled.add(deployment_id)
     _materialise(tx, _read(tx, now, schedule.c.deployment_id == deployment_id), now)
 
 

@@ -15,6 +15,7 @@ from alisio.contract.ids import new_id
 from alisio_server.database.tables import schedule
 from alisio_server.errors import InvalidInputError, NotFoundError
 from alisio_server.orchestration.scheduling.occurrences import slug_of, validate_rule
+from alisio_server.orchestration.scheduling.timer_names import forget_timers
 from alisio_server.orchestration.unclaimed import remove_unclaimed
 from alisio_server.services import Transaction
 
@@ -59,7 +60,11 @@ def _free_slug(slug: str, used: set[str]) -> str:
 
 
 def lock_schedules(tx: Transaction, deployment_id: UUID) -> list[Row[Any]]:
-    """Read a deployment's schedules, and keep everybody from materialising them until the transaction ends."""
+    """Read a deployment's schedules, and keep everybody from materialising them until the transaction ends.
+
+    They are about to change, so their timers are looked at after that.
+    """
+    tx.rescheduled.add(deployment_id)
     mine = select(schedule).where(schedule.c.deployment_id == deployment_id).order_by(schedule.c.id)
     return list(tx.connection.execute(mine.with_for_update()).all())
 
@@ -79,8 +84,9 @@ def replace_schedules(tx: Transaction, deployment_id: UUID, specs: dict[str, Sch
     stored = {row.slug: row for row in lock_schedules(tx, deployment_id)}
     stale = [slug for slug, row in stored.items() if slug not in specs or _is_changed(row, specs[slug])]
     remove_unclaimed(tx, deployment_id, stale)
-    gone = [row.id for slug, row in stored.items() if slug not in specs]
-    tx.connection.execute(delete(schedule).where(schedule.c.id.in_(gone)))
+    gone = schedule.c.id.in_([row.id for slug, row in stored.items() if slug not in specs])
+    forget_timers(tx, gone)
+    tx.connection.execute(delete(schedule).where(gone))
     for slug, spec in specs.items():
         values = spec.model_dump(exclude={"slug"})
         row = stored.get(slug)

@@ -1,0 +1,87 @@
+"""What a function works with, opened by its first call and kept by its environment.
+
+Nothing is opened at import: a snapshot of an environment that has started is thawed many times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from typing import Any
+
+from sqlalchemy import event
+
+from alisio_server.adapters.aws.agent_credentials import open_agent_credentials
+from alisio_server.adapters.aws.cloud_settings import CloudSettings, DatabaseAddress, read_cloud_settings
+from alisio_server.adapters.aws.s3 import open_s3
+from alisio_server.adapters.aws.scheduler import open_timers
+from alisio_server.adapters.aws.secrets import Secret, open_secret
+from alisio_server.adapters.aws.sqs import open_sqs
+from alisio_server.app import Api
+from alisio_server.database.engine import Database
+from alisio_server.services import Services
+
+CONNECTIONS = 1
+"""An environment handles one event at a time, so it needs no second connection."""
+
+
+@cache
+def open_services() -> Services:
+    """Compose the services of this environment; each call gives the same ones.
+
+    Raises:
+        InvalidInputError: An environment variable is missing or cannot be read.
+    """
+    return compose(read_cloud_settings(os.environ))
+
+
+@cache
+def open_api() -> Api:
+    """Put the API around the services of this environment.
+
+    Raises:
+        InvalidInputError: As for `open_services`.
+    """
+    return Api(open_services())
+
+
+def compose(settings: CloudSettings) -> Services:
+    """Compose services; nothing is connected to yet."""
+    credentials = None if settings.agent_role_arn is None else open_agent_credentials(settings.agent_role_arn)
+    sqs = open_sqs(settings.sqs_prefix, credentials)
+    return Services(
+        open_database(settings.database),
+        sqs,
+        open_s3(settings.bucket),
+        settings.retention,
+        queues=sqs,
+        timers=None if settings.timers is None else open_timers(settings.timers),
+    )
+
+
+def open_database(address: DatabaseAddress) -> Database:
+    """Open the database; credentials that are in a secret are read whenever a connection is made."""
+    if address.secret_arn is None:
+        return Database(address.url or "", CONNECTIONS)
+    database = Database("postgresql:///?sslmode=require", CONNECTIONS)
+    event.listen(database.engine, "do_connect", _Login(open_secret(address.secret_arn), address.proxy_host))
+    return database
+
+
+class _Login:
+    """Fills in where and as whom a connection is made. See SQLAlchemy's event `do_connect`."""
+
+    def __init__(self, secret: Secret, proxy_host: str | None) -> None:
+        self._secret = secret
+        self._proxy_host = proxy_host
+
+    def __call__(self, _dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]) -> None:
+        login = json.loads(self._secret.read())
+        parameters["user"] = login["username"]
+        for name in ("password", "host", "port", "dbname"):
+            parameters[name] = login[name]
+        if self._proxy_host is not None:
+            parameters["host"] = self._proxy_host
+            # RDS Proxy refuses options of a session; `deploying.py` has put them on the role.
+            parameters.pop("options", None)
