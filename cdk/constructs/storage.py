@@ -1,0 +1,77 @@
+"""The bucket of bundles and results, and the key that secrets are encrypted with."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from cdk.nag import accept, accept_wildcard
+from cdk.stages import Stage
+
+RESULTS = "results/"
+
+
+class Storage(Construct):
+    """What is kept outside of the database.
+
+    Attributes:
+        bucket: Of bundles, which stay as long as a deployment may name them, and of results, which expire.
+        key: Of KMS, for secrets.
+    """
+
+    def __init__(self, scope: Construct, id: str, stage: Stage) -> None:
+        super().__init__(scope, id)
+        removal = RemovalPolicy.RETAIN if stage.keeps_data else RemovalPolicy.DESTROY
+        self.key = kms.Key(
+            self,
+            "Key",
+            alias=f"alias/{stage.prefix}",
+            description=f"Secrets of Alisio's stage {stage.name}",
+            enable_key_rotation=True,
+            removal_policy=removal,
+        )
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=stage.keeps_data,
+            lifecycle_rules=_lifecycle(stage),
+            removal_policy=removal,
+        )
+        accept(
+            self.bucket,
+            {
+                "S1": "Every access goes through a URL that the API signed; where somebody wants a list of them, "
+                "CloudTrail's data events are one."
+            },
+        )
+
+    def grant_use(self, role: iam.IRole) -> None:
+        """Let somebody read and write objects, and tell whether one is there."""
+        self._grant(role, ("s3:GetObject", "s3:PutObject"))
+        role.add_to_principal_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]))
+
+    def grant_delete(self, role: iam.IRole) -> None:
+        """Let somebody delete objects."""
+        self._grant(role, ("s3:DeleteObject",))
+
+    def _grant(self, role: iam.IRole, actions: tuple[str, ...]) -> None:
+        objects = self.bucket.arn_for_objects("*")
+        role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=[objects]))
+        accept_wildcard(role, objects, "Objects are named when they are made; the bucket is the stage's own.")
+
+
+def _lifecycle(stage: Stage) -> list[s3.LifecycleRule]:
+    rules = [
+        s3.LifecycleRule(id="uploads-that-broke-off", abort_incomplete_multipart_upload_after=Duration.days(1)),
+        s3.LifecycleRule(id="results", prefix=RESULTS, expiration=Duration.days(stage.retention.results)),
+    ]
+    if stage.keeps_data:
+        rules.append(s3.LifecycleRule(id="deleted-objects", noncurrent_version_expiration=Duration.days(30)))
+    return rules

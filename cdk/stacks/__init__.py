@@ -1,0 +1,1 @@
+"""What is deployed together, composed from `cdk.constructs`."""

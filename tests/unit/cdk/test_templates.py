@@ -1,0 +1,274 @@
+"""What must hold of the templates, whatever else changes in them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdk.stages import STAGES
+from tests.unit.cdk.conftest import OPTIONS, Synthesized
+
+LINT_IGNORES = "W3005,W3691"
+"""Dependencies that the CDK says twice; and a database version without its minor part, which RDS then chooses."""
+EVERYWHERE = {"0.0.0.0/0", "::/0"}
+WHOLE_ACCOUNT_ACTIONS = {
+    "ecr:GetAuthorizationToken",
+    "sqs:ListQueues",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+"""What AWS lets nobody narrow to a resource."""
+
+Synthesize = Callable[[str], Synthesized]
+each_stage = pytest.mark.parametrize("stage", [*STAGES, OPTIONS.name])
+each_cloud_stage = pytest.mark.parametrize("stage", ["dev", "prod", OPTIONS.name])
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _statements(made: Synthesized) -> list[dict[str, Any]]:
+    documents = [policy["PolicyDocument"] for policy in made.resources("AWS::IAM::Policy")]
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+def _function(made: Synthesized, stage: str, name: str) -> dict[str, Any]:
+    functions = made.resources("AWS::Lambda::Function")
+    (found,) = [function for function in functions if function.get("FunctionName") == f"alisio-{stage}-{name}"]
+    return found
+
+
+def _denies_plain_http(document: dict[str, Any]) -> bool:
+    return any(
+        statement["Effect"] == "Deny" and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+        for statement in document["Statement"]
+    )
+
+
+@each_stage
+def test_no_bucket_is_public_or_plain(stage: str, synthesize: Synthesize) -> None:
+    """Every bucket refuses public access, encrypts what it keeps, and speaks TLS only."""
+    made = synthesize(stage)
+    buckets = made.resources("AWS::S3::Bucket")
+    assert buckets
+    for bucket in buckets:
+        assert {True} == set(bucket["PublicAccessBlockConfiguration"].values())
+        assert 4 == len(bucket["PublicAccessBlockConfiguration"])
+        assert "BucketEncryption" in bucket
+    policies = [policy["PolicyDocument"] for policy in made.resources("AWS::S3::BucketPolicy")]
+    assert len(buckets) == sum(_denies_plain_http(document) for document in policies)
+
+
+@each_stage
+def test_no_queue_or_topic_is_plain(stage: str, synthesize: Synthesize) -> None:
+    """Queues and topics are encrypted, and spoken to over TLS."""
+    made = synthesize(stage)
+    assert [True] == [queue["SqsManagedSseEnabled"] for queue in made.resources("AWS::SQS::Queue")]
+    assert all("KmsMasterKeyId" in topic for topic in made.resources("AWS::SNS::Topic"))
+    for kind in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"):
+        assert [True] == [_denies_plain_http(policy["PolicyDocument"]) for policy in made.resources(kind)]
+
+
+@each_cloud_stage
+def test_no_security_group_is_open(stage: str, synthesize: Synthesize) -> None:
+    """Nobody comes in from everywhere: each way in names the group that may take it."""
+    made = synthesize(stage)
+    inline = [
+        rule for group in made.resources("AWS::EC2::SecurityGroup") for rule in group.get("SecurityGroupIngress", [])
+    ]
+    apart = made.resources("AWS::EC2::SecurityGroupIngress")
+    assert inline + apart
+    for rule in inline + apart:
+        assert not EVERYWHERE & {rule.get("CidrIp"), rule.get("CidrIpv6")}
+        assert "SourceSecurityGroupId" in rule
+
+
+@each_cloud_stage
+def test_the_database_is_private_encrypted_and_asks_for_tls(stage: str, synthesize: Synthesize) -> None:
+    """It has no public address, stands in subnets without a way out, and refuses plain connections."""
+    made = synthesize(stage)
+    (database,) = made.resources("AWS::RDS::DBInstance")
+    assert (False, True) == (database["PubliclyAccessible"], database["StorageEncrypted"])
+    assert database["BackupRetentionPeriod"] >= 1
+    (parameters,) = made.resources("AWS::RDS::DBParameterGroup")
+    assert "1" == parameters["Parameters"]["rds.force_ssl"]
+    (subnets,) = made.resources("AWS::RDS::DBSubnetGroup")
+    assert all("isolated" in json.dumps(subnet) for subnet in subnets["SubnetIds"])
+
+
+def test_the_data_of_prod_outlives_its_stacks(synthesize: Synthesize) -> None:
+    """There the database refuses deletion, and bucket and key stay; `dev` is gone without ado."""
+    for stage, stays in (("prod", True), ("dev", False)):
+        made = synthesize(stage)
+        (database,) = made.resources("AWS::RDS::DBInstance")
+        assert stays == database["DeletionProtection"]
+        core = made.templates[f"alisio-{stage}-core"]["Resources"].values()
+        kept = {resource["Type"] for resource in core if resource.get("DeletionPolicy") == "Retain"}
+        assert stays == ({"AWS::S3::Bucket", "AWS::KMS::Key"} <= kept)
+
+
+@each_stage
+def test_no_policy_allows_everything(stage: str, synthesize: Synthesize) -> None:
+    """Actions are named, and resources too but where AWS knows none."""
+    for statement in _statements(synthesize(stage)):
+        actions = _listed(statement["Action"])
+        assert not [action for action in actions if action == "*" or action.endswith(":*")]
+        if "*" in _listed(statement["Resource"]):
+            assert set(actions) <= WHOLE_ACCOUNT_ACTIONS
+
+
+@each_stage
+def test_credentials_of_agents_reach_the_stages_queues_alone(stage: str, synthesize: Synthesize) -> None:
+    """The role that agents are lent may receive from `alisio-<stage>-…`, and nothing else; only the API lends it."""
+    made = synthesize(stage)
+    (role,) = [role for role in made.resources("AWS::IAM::Role") if role.get("RoleName") == f"alisio-{stage}-agent"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert "ServerApiRole" in json.dumps(trust["Principal"])
+    policies = made.resources("AWS::IAM::Policy")
+    (statement,) = [
+        statement
+        for policy in policies
+        if "IdentityAgentRole" in json.dumps(policy["Roles"])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    assert all(action.startswith("sqs:") for action in statement["Action"])
+    assert not {"sqs:SendMessage", "sqs:DeleteQueue", "sqs:CreateQueue"} & set(statement["Action"])
+    assert f":alisio-{stage}-*" in json.dumps(statement["Resource"])
+
+
+@each_stage
+def test_traffic_waits_for_the_migrations(stage: str, synthesize: Synthesize) -> None:
+    """Every alias moves to its new version only after the database was brought to it; a failure leaves the old one."""
+    resources = synthesize(stage).templates[f"alisio-{stage}-core"]["Resources"]
+    (migrations,) = [name for name, resource in resources.items() if resource["Type"] == "Custom::Migrations"]
+    aliases = [resource for resource in resources.values() if resource["Type"] == "AWS::Lambda::Alias"]
+    assert 3 == len(aliases)
+    assert all(migrations in alias["DependsOn"] for alias in aliases)
+
+
+@each_stage
+def test_the_api_and_the_clockwork_call_aliases(stage: str, synthesize: Synthesize) -> None:
+    """Nothing calls a function's newest code before it is live."""
+    made = synthesize(stage)
+    (integration,) = made.resources("AWS::ApiGatewayV2::Integration")
+    assert "Alias" in integration["IntegrationUri"]["Ref"]
+    (minute,) = made.resources("AWS::Scheduler::Schedule")
+    assert f":alisio-{stage}-tick:live" in json.dumps(minute["Target"]["Arn"])
+    assert '{"source": "clockwork"}' == minute["Target"]["Input"]
+    (consumer,) = made.resources("AWS::Lambda::EventSourceMapping")
+    assert "ServerDeadLettersAlias" in json.dumps(consumer["FunctionName"])
+    assert ["ReportBatchItemFailures"] == consumer["FunctionResponseTypes"]
+
+
+@each_stage
+def test_the_dead_letter_queue_outlasts_its_consumer(stage: str, synthesize: Synthesize) -> None:
+    """A message stays invisible for six times what the function may take, so that it is not handled twice at once."""
+    made = synthesize(stage)
+    (queue,) = made.resources("AWS::SQS::Queue")
+    assert 6 * _function(made, stage, "dead-letters")["Timeout"] == queue["VisibilityTimeout"]
+
+
+@each_cloud_stage
+def test_functions_run_on_arm_from_snapshots_and_are_followed(stage: str, synthesize: Synthesize) -> None:
+    """The server's functions are of one kind: ARM, Python 3.13, traced; those behind an alias start from snapshots."""
+    ours = [
+        function
+        for function in synthesize(stage).resources("AWS::Lambda::Function")
+        if function.get("FunctionName", "").startswith(f"alisio-{stage}-")
+    ]
+    assert 5 == len(ours)
+    assert {("arm64",)} == {tuple(function["Architectures"]) for function in ours}
+    assert {"python3.13"} == {function["Runtime"] for function in ours}
+    assert {"Active"} == {function["TracingConfig"]["Mode"] for function in ours}
+    assert {"api", "tick", "dead-letters"} == {
+        function["FunctionName"].removeprefix(f"alisio-{stage}-") for function in ours if "SnapStart" in function
+    }
+
+
+@each_stage
+def test_every_log_has_an_end(stage: str, synthesize: Synthesize) -> None:
+    """No log group keeps its lines forever."""
+    groups = synthesize(stage).resources("AWS::Logs::LogGroup")
+    assert groups
+    assert all("RetentionInDays" in group for group in groups)
+
+
+@each_stage
+def test_the_alarms_are_there(stage: str, synthesize: Synthesize) -> None:
+    """Somebody is told of errors, throttles, dead letters, late runs, and of a clockwork that stands still."""
+    alarms = {alarm.get("AlarmName", ""): alarm for alarm in synthesize(stage).resources("AWS::CloudWatch::Alarm")}
+    names = {name.removeprefix(f"alisio-{stage}-") for name in alarms}
+    assert {"ApiErrors", "ApiFunctionErrors", "ApiFunctionThrottles", "DeadLetters", "LateRuns", "TickMissed"} <= names
+    assert "breaching" == alarms[f"alisio-{stage}-TickMissed"]["TreatMissingData"]
+
+
+@each_cloud_stage
+def test_agents_are_confined_and_given_time(stage: str, synthesize: Synthesize) -> None:
+    """Their root is read-only, their key is a secret, they have two minutes to end, and none waits for work."""
+    made = synthesize(stage)
+    (task,) = made.resources("AWS::ECS::TaskDefinition")
+    (container,) = task["ContainerDefinitions"]
+    assert (True, 120) == (container["ReadonlyRootFilesystem"], container["StopTimeout"])
+    assert ["ALISIO_API_KEY"] == [secret["Name"] for secret in container["Secrets"]]
+    (target,) = made.resources("AWS::ApplicationAutoScaling::ScalableTarget")
+    assert 0 == target["MinCapacity"]
+
+
+def test_as_many_agents_as_the_open_runs_take(synthesize: Synthesize) -> None:
+    """Between no agent and the most, each step is one agent more for as many runs as one takes."""
+    steps = [
+        (step.get("MetricIntervalLowerBound"), step["ScalingAdjustment"])
+        for policy in synthesize("dev").resources("AWS::ApplicationAutoScaling::ScalingPolicy")
+        for step in policy["StepScalingPolicyConfiguration"]["StepAdjustments"]
+    ]
+    assert {0, 1, 2, 3, 4} == {agents for _, agents in steps}
+
+
+def test_a_proxy_stands_between_functions_and_database(synthesize: Synthesize) -> None:
+    """Where a stage wants one, functions are told its address, it asks for TLS, and only it reaches the database."""
+    made = synthesize(OPTIONS.name)
+    (proxy,) = made.resources("AWS::RDS::DBProxy")
+    assert proxy["RequireTLS"]
+    api = _function(made, OPTIONS.name, "api")
+    assert "ALISIO_DATABASE_HOST" in api["Environment"]["Variables"]
+    sources = [json.dumps(rule["SourceSecurityGroupId"]) for rule in made.resources("AWS::EC2::SecurityGroupIngress")]
+    assert ["ProxyGroup"] == ["ProxyGroup" if "ProxyGroup" in source else source for source in sources]
+
+
+def test_with_nat_gateways_there_are_no_interface_endpoints(synthesize: Synthesize) -> None:
+    """Functions and agents then stand in private subnets behind them, and nothing is paid twice."""
+    made = synthesize(OPTIONS.name)
+    assert 2 == len(made.resources("AWS::EC2::NatGateway"))
+    assert ["Gateway"] == [endpoint["VpcEndpointType"] for endpoint in made.resources("AWS::EC2::VPCEndpoint")]
+    (service,) = made.resources("AWS::ECS::Service")
+    assert "DISABLED" == service["NetworkConfiguration"]["AwsvpcConfiguration"]["AssignPublicIp"]
+    assert "FARGATE_SPOT" == service["CapacityProviderStrategy"][0]["CapacityProvider"]
+
+
+@each_stage
+def test_cfn_lint_accepts_the_templates(stage: str, synthesize: Synthesize) -> None:
+    """CloudFormation's own schemas have nothing against them."""
+    folder = synthesize(stage).folder
+    templates = [str(folder / f"{name}.template.json") for name in synthesize(stage).templates]
+    ended = subprocess.run(
+        [
+            Path(sys.executable).with_name("cfn-lint"),
+            "--regions",
+            "eu-west-1",
+            "--ignore-checks",
+            LINT_IGNORES,
+            "--",
+            *templates,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, "") == (ended.returncode, ended.stdout + ended.stderr)
