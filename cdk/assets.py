@@ -1,6 +1,7 @@
 """The code of the functions: one folder of our packages and what they need, installed for where they run.
 
-It is made without Docker from wheels alone, and the same sources give the same folder, byte for byte.
+It is made without Docker from wheels alone, and the same sources give the same folder, byte for byte. Where the Python
+that deploys is of the functions' version, it holds their compiled modules too.
 """
 
 from __future__ import annotations
@@ -45,7 +46,16 @@ _OURS = {
 }
 _NOT_OURS = ("adapters/laptop", "embedded.py", "openapi.py")
 _SINGLE_FILES = {"sdk/alisio/__init__.py": "alisio/__init__.py"}
-_UNUSED = ("*.dist-info/sboms", "*.dist-info/licenses", "bin", "greenlet", "greenlet-*.dist-info", "sqlalchemy/testing")
+_UNUSED = (
+    *("*.dist-info/sboms", "*.dist-info/licenses", "bin", "greenlet", "greenlet-*.dist-info"),
+    *("sqlalchemy/dialects/mssql", "sqlalchemy/dialects/mysql", "sqlalchemy/dialects/oracle"),
+    *("sqlalchemy/orm", "sqlalchemy/testing"),
+)
+_SELDOM_IMPORTED = (
+    r"/(alembic|attrs?|aws_lambda_powertools/utilities/(?!data_classes|typing)\w+|mako|sqlalchemy/dialects/sqlite"
+    r"|sqlalchemy/ext)/"
+)
+"""What requests do without; compiled, it would only take room."""
 # Amazon Linux 2023, on which Python 3.13 runs there, has glibc 2.34.
 _PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64", "manylinux_2_34_aarch64")
 _EPOCH = 315_532_800
@@ -90,6 +100,8 @@ def build_functions(architecture: Architecture) -> FunctionsCode:
         made.mkdir()
         _install(made, architecture)
         _copy_ours(made)
+        if _runs_on_this_python(architecture):
+            _compile(made)
         _make_uniform(made)
         stamp.unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
@@ -99,7 +111,9 @@ def build_functions(architecture: Architecture) -> FunctionsCode:
 
 
 def _digest(architecture: Architecture) -> str:
-    where = [architecture] if architecture == "arm64" else [architecture, platform.machine(), sys.version]
+    where = [architecture] if architecture == "arm64" else [architecture, platform.machine()]
+    if _runs_on_this_python(architecture):
+        where.append(sys.version)
     digest = hashlib.sha256("\n".join(where).encode())
     for path in (Path(__file__), ROOT / "constraints.txt", *(source for source, _ in _our_files())):
         digest.update(f"\n{path.relative_to(ROOT).as_posix()}\n".encode())
@@ -129,6 +143,21 @@ def _install(folder: Path, architecture: Architecture) -> None:
     if ended.returncode:
         reason = (ended.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         raise AssetError(f"the functions' dependencies could not be installed for {architecture}: {reason}")
+
+
+def _runs_on_this_python(architecture: Architecture) -> bool:
+    """Tell whether the functions run on the version of Python that deploys them, which alone can compile for it."""
+    return architecture == "host" or sys.version.startswith(f"{PYTHON_VERSION}.")
+
+
+def _compile(folder: Path) -> None:
+    """Compile the modules. Lambda would do it in each environment that starts, since it cannot write them there."""
+    command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command += ["-x", _SELDOM_IMPORTED, "-s", str(folder), "-p", "/var/task", str(folder)]
+    # With another seed the bytes of sets of constants would come in another order.
+    ended = subprocess.run(command, env={"PYTHONHASHSEED": "0"}, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise AssetError(f"the functions could not be compiled: {' '.join(ended.stdout.split())}")
 
 
 def _copy_ours(folder: Path) -> None:

@@ -6,10 +6,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from shutil import copyfile
 from typing import Protocol
 
 import pytest
+
+from alisio_server.embedded import upgrade_database
+from tests.e2e.fixtures import backend as backend
+from tests.e2e.fixtures import stack as stack
 from tests.postgres import Postgres
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the names of the back ends on which the scenarios of `tests/e2e` run."""
+    parser.addoption("--backends", default="laptop,postgres", help="of tests/e2e/backends.py, with commas between")
 
 
 class NewDatabase(Protocol):
@@ -19,8 +29,7 @@ class NewDatabase(Protocol):
         """Make one, and give its address.
 
         Args:
-            empty: Without tables. Else they may be there already: they are on PostgreSQL, where making them takes
-                longer than copying them.
+            empty: Without tables; else with those of the newest revision, copied from a template.
         """
 
 
@@ -35,12 +44,28 @@ def postgres() -> Iterator[Postgres]:
         server.close()
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a database with the tables of the newest revision and nothing in them."""
+    path = tmp_path_factory.mktemp("template") / "alisio.db"
+    upgrade_database(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewDatabase]:
     """Makes databases, in a test's first run SQLite's and in its second PostgreSQL's."""
     if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
         numbers = count(1)
-        yield lambda *, empty=False: f"sqlite:///{tmp_path}/alisio-{next(numbers)}.db"
+
+        def make(*, empty: bool = False) -> str:
+            path = tmp_path / f"alisio-{next(numbers)}.db"
+            if not empty:
+                copyfile(template, path)
+            return f"sqlite:///{path}"
+
+        yield make
         return
     server: Postgres = request.getfixturevalue("postgres")
     with ExitStack() as made:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
+
 from tests.waiting import wait_until
 
 PROGRAM = Path(__file__).parents[1] / ".venv-ministack" / "bin" / "ministack"
@@ -19,10 +21,12 @@ class Ministack:
 
     Args:
         folder: Where its state and its log go.
+        command: What starts it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, command: Sequence[str] = (str(PROGRAM),)) -> None:
         self._folder = folder
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
@@ -62,7 +66,9 @@ class Ministack:
         }
         log = self._folder / "ministack.log"
         with log.open("ab") as output:
-            self._process = subprocess.Popen([PROGRAM], env=environment, cwd=self._folder, stdout=output, stderr=output)
+            self._process = subprocess.Popen(
+                self._command, env=environment, cwd=self._folder, stdout=output, stderr=output
+            )
         wait_until(self._is_healthy, 30, lambda: f"ministack to answer\n{log.read_text(errors='replace')}")
 
     def stop(self) -> None:

@@ -24,9 +24,9 @@ from typing import Any
 
 import psutil
 import psycopg2
-from tests.waiting import wait_until
 
 from alisio_server.embedded import upgrade_database
+from tests.waiting import wait_until
 
 USER = "alisio"
 

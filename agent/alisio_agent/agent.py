@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from types import FrameType
 
 import alisio
@@ -19,6 +20,7 @@ from alisio.settings import current_settings
 from alisio_agent.claims import AgentApi, Claims
 from alisio_agent.options import AgentOptions, Identity
 from alisio_agent.outage import Outage
+from alisio_agent.protection import TaskProtection
 from alisio_agent.roster import Roster
 from alisio_agent.runners.process import ProcessRunner
 from alisio_agent.wake_ups.listening import Listening
@@ -37,20 +39,33 @@ class Agent:
         api: The client.
         identity: Who the agent is.
         warm: Whether to keep a fork server.
+        drain_seconds: How long to wait for the runs that it has started once it is to end.
+        ecs_agent_uri: Where its own ECS task is protected while it holds runs; None: it is no such task.
     """
 
-    def __init__(self, api: AgentApi, identity: Identity, *, warm: bool) -> None:
+    def __init__(
+        self,
+        api: AgentApi,
+        identity: Identity,
+        *,
+        warm: bool,
+        drain_seconds: float = 0,
+        ecs_agent_uri: str | None = None,
+    ) -> None:
         self._api = api
         self._identity = identity
+        self._drain_seconds = drain_seconds
         self._stopping = threading.Event()
+        self._ended = threading.Event()
         self._outage = Outage()
         self._roster = Roster(identity.limit)
         self._runner = ProcessRunner(identity.home, self._note_exit, warm=warm)
         self._claims = Claims(api, identity, self._runner, self._roster, self._outage, self._stopping)
         self._listening = Listening(api, identity, self._claims, self._roster, self._outage, self._stopping)
+        self._protection = TaskProtection(ecs_agent_uri, self._roster) if ecs_agent_uri else None
 
     def run(self) -> None:
-        """Serve until `stop` is called.
+        """Serve until `stop` is called, and what it has started has ended or had its time.
 
         Raises:
             ApiError: The server will not have the agent, for instance because there is no such pool
@@ -64,10 +79,15 @@ class Agent:
             claiming.start()
             for name, work in (("wake-ups", self._listening.run), ("heart", self._keep_beating)):
                 threading.Thread(target=work, name=name, daemon=True).start()
+            if self._protection is not None:
+                threading.Thread(target=self._protection.run, args=(self._ended,), daemon=True).start()
             self._stopping.wait()
+            drained_at = time.monotonic() + self._drain_seconds
             claiming.join(_LAST_CLAIM_SECONDS)
             self._leave()
+            self._drain(drained_at)
         finally:
+            self._ended.set()
             self._runner.close()
 
     def stop(self) -> None:
@@ -117,19 +137,35 @@ class Agent:
         telling.join(_LEAVE_SECONDS)
         if telling.is_alive():
             logger.warning("the server does not answer: what the agent holds is free once its leases have ended")
-        running = len(self._roster)
-        logger.info("agent %s has stopped; %s", self._identity.name, f"{running} of its runs go on")
+
+    def _drain(self, until: float) -> None:
+        """Wait for the ends of the runs that were started, and say what becomes of the others."""
+        name = self._identity.name
+        running = self._roster.wait_for_ends(0)
+        if running and self._drain_seconds:
+            logger.info(
+                "agent %s claims no more and waits %g s at most for %s", name, self._drain_seconds, ", ".join(running)
+            )
+            running = self._roster.wait_for_ends(max(0.0, until - time.monotonic()))
+        if running and self._drain_seconds:
+            logger.warning(
+                "agent %s has stopped before the end of %s: what ends with it is CRASHED, and retried if it may be, "
+                "once its lease has ended",
+                name,
+                ", ".join(running),
+            )
+        else:
+            logger.info("agent %s has stopped; %d of its runs go on", name, len(running))
 
     def _say_farewell(self) -> None:
-        for job in self._roster.withdraw():
-            self._claims.hand_back(job, "the agent is stopping")
         try:
-            self._beat(stopping=True)
+            self._beat()
         except AlisioError as error:
             logger.warning("the server could not be told that the agent stops: %s", error)
 
-    def _beat(self, *, stopping: bool = False) -> None:
+    def _beat(self) -> None:
         identity = self._identity
+        stopping = self._stopping.is_set()
         beat = AgentBeat(
             name=identity.name,
             work_pool_name=identity.work_pool_name,
@@ -138,6 +174,8 @@ class Agent:
             host=socket.gethostname(),
             pid=os.getpid(),
             version=alisio.__version__,
+            # Also while it drains: a claim may have been answered after its farewell.
+            returned=self._roster.withdraw() if stopping else [],
             holding=self._roster.pending(),
             stopping=stopping,
         )
@@ -147,7 +185,7 @@ class Agent:
     def _keep_beating(self) -> None:
         failures = 0
         wait = BEAT_SECONDS
-        while not self._stopping.wait(wait):
+        while not self._ended.wait(wait):
             try:
                 self._beat()
             except AlisioError as error:
@@ -163,7 +201,7 @@ class Agent:
 
 
 def run_agent(options: AgentOptions) -> int:
-    """Run an agent in this process until SIGINT or SIGTERM; the runs that it has started go on.
+    """Run an agent in this process until SIGINT or SIGTERM, and then for as long as it drains.
 
     Args:
         options: What it serves, and how.
@@ -193,7 +231,13 @@ def run_agent(options: AgentOptions) -> int:
     )
     _log_to_stderr(settings.logging_level)
     with Client.over_http(api_url, settings.api_key) as client:
-        agent = Agent(client, identity, warm=options.warm_start)
+        agent = Agent(
+            client,
+            identity,
+            warm=options.warm_start,
+            drain_seconds=options.drain_seconds,
+            ecs_agent_uri=os.environ.get("ECS_AGENT_URI"),
+        )
         _stop_on_signals(agent)
         agent.run()
     return 0

@@ -145,8 +145,8 @@ class Claims:
                 self._answered = rung
                 self._changed.notify_all()
 
-    def hand_back(self, job: Job, reason: str) -> None:
-        """Tell the server that a claimed run was not started, so that another agent may have it at once."""
+    def give_up(self, job: Job, reason: str) -> None:
+        """Tell the server that a claimed run could not be started here, so that it soon goes to any agent."""
         failure = StartFailure(attempt=job.attempt, agent_id=self._identity.agent_id, message=reason, final=False)
         try:
             self._api.fail_start(job.flow_run_id, failure)
@@ -154,7 +154,7 @@ class Claims:
             return  # it is not the agent's any more: its supervisor has reported, or its lease has ended
         except AlisioError as error:
             # Its lease ends soon, and then it is anybody's all the same.
-            logger.warning("run %s could not be handed back: %s", job.flow_run_name, error)
+            logger.warning("the server could not be told that run %s did not start: %s", job.flow_run_name, error)
 
     def note_exit(self, name: str, status: int | None) -> None:
         """Take note of a supervisor's end. Any thread may call this.
@@ -172,7 +172,7 @@ class Claims:
         except ValueError:
             ending = f"its supervisor ended with status {status}"
             if not held.is_reported:
-                self.hand_back(held.job, f"on this host {ending} before it reported")
+                self.give_up(held.job, f"on this host {ending} before it reported")
         logger.info("run %s (%s): %s", held.job.flow_run_name, name, ending)
 
     def _take_some(self) -> bool:
@@ -184,10 +184,7 @@ class Claims:
         if answer is None:
             return False
         for job in answer.jobs:
-            if self._stopping.is_set():
-                self.hand_back(job, "the agent is stopping")
-            else:
-                self._take(job)
+            self._take(job)
         return len(answer.jobs) >= slots
 
     def _claim(self, slots: int) -> ClaimAnswer | None:
@@ -208,8 +205,11 @@ class Claims:
 
     def _take(self, job: Job) -> None:
         name = run_name(job.flow_run_id, job.attempt)
-        wait = min((job.due - utc_now()).total_seconds(), _EARLIEST_SECONDS)
         held = Held(job)
+        if self._stopping.is_set():
+            self._roster.add(name, held)  # to be handed back
+            return
+        wait = min((job.due - utc_now()).total_seconds(), _EARLIEST_SECONDS)
         if wait > 0:
             held.timer = threading.Timer(wait, self._start, (name, job))
             held.timer.daemon = True
@@ -235,7 +235,7 @@ class Claims:
         except StartError as error:
             self._roster.remove(name)
             logger.error("run %s (%s) could not be started: %s", job.flow_run_name, name, error)
-            self.hand_back(job, str(error))
+            self.give_up(job, str(error))
             self._stopping.wait(_PAUSE_AFTER_FAILURE_SECONDS)
         else:
             logger.info("run %s (%s): started", job.flow_run_name, name)

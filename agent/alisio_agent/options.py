@@ -17,6 +17,8 @@ class AgentOptions:
         limit: How many runs at once; None: as many as come.
         name: What people know it by; host and process id where it is not given.
         warm_start: Whether to keep a fork server, so that runs start in tens of milliseconds.
+        drain_seconds: How long it waits for the runs that it has started once it is told to stop; 0: they go on
+            without it, which they cannot in a container of its own.
     """
 
     work_pool_name: str
@@ -24,6 +26,7 @@ class AgentOptions:
     limit: int | None = None
     name: str | None = None
     warm_start: bool = True
+    drain_seconds: int = 0
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ class Roster:
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
         self._lock = threading.Lock()
+        self._removed = threading.Condition(self._lock)
         self._held: dict[str, Held] = {}
 
     def free_slots(self, at_most: int) -> int:
@@ -73,6 +74,7 @@ class Roster:
     def remove(self, name: str) -> Held | None:
         """Take out a run, and give what was held; None where it was not."""
         with self._lock:
+            self._removed.notify_all()
             return self._held.pop(name, None)
 
     def holds(self, flow_run_id: str) -> bool:
@@ -83,11 +85,7 @@ class Roster:
     def pending(self) -> list[Holding]:
         """List the runs whose leases are the agent's to renew."""
         with self._lock:
-            holdings = [
-                Holding(flow_run_id=held.job.flow_run_id, attempt=held.job.attempt)
-                for held in self._held.values()
-                if not held.is_reported
-            ]
+            holdings = [_holding(held) for held in self._held.values() if not held.is_reported]
         return holdings[:MAX_HOLDINGS]
 
     def settle(self, lost: list[UUID]) -> None:
@@ -108,16 +106,36 @@ class Roster:
                 if held.timer is not None:
                     held.timer.cancel()
 
-    def withdraw(self) -> list[Job]:
-        """Take out all runs that still wait for their time, and give their jobs."""
+    def withdraw(self) -> list[Holding]:
+        """Take out all runs that still wait for their time, and give what is to be handed back."""
         with self._lock:
             waiting = {name: held for name, held in self._held.items() if not held.is_started}
             for name, held in waiting.items():
                 del self._held[name]
                 if held.timer is not None:
                     held.timer.cancel()
-        return [held.job for held in waiting.values()]
+        return [_holding(held) for held in waiting.values()][:MAX_HOLDINGS]
+
+    def wait_for_ends(self, seconds: float) -> list[str]:
+        """Wait for the ends of the runs that were started.
+
+        Args:
+            seconds: How long at most.
+
+        Returns:
+            The names, for people, of those that have not ended.
+        """
+        with self._removed:
+            self._removed.wait_for(lambda: not self._under_way(), seconds)
+            return self._under_way()
+
+    def _under_way(self) -> list[str]:
+        return sorted(held.job.flow_run_name for held in self._held.values() if held.is_started)
 
     def __len__(self) -> int:
         with self._lock:
             return len(self._held)
+
+
+def _holding(held: Held) -> Holding:
+    return Holding(flow_run_id=held.job.flow_run_id, attempt=held.job.attempt)

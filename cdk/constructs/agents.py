@@ -21,6 +21,8 @@ from cdk.stages import AgentSettings, Stage
 
 STOP_TIMEOUT = Duration.seconds(120)
 """How long an agent has to end once it is told to: the most that Fargate gives."""
+_DRAIN_SECONDS = 110
+"""How long of that it waits for its runs; the rest is for saying which of them it has to leave."""
 _FOLDERS = {"home": "/var/lib/alisio", "tmp": "/tmp"}
 """Where an agent writes; all else of its file system is read-only."""
 
@@ -101,7 +103,11 @@ class Agents(Construct):
         container = task.add_container(
             "agent",
             image=ecs.ContainerImage.from_docker_image_asset(self._image()),
-            command=["--pool", settings.pool, "--limit", str(settings.runs_each)],
+            command=[
+                *("--pool", settings.pool),
+                *("--limit", str(settings.runs_each)),
+                *("--drain-seconds", str(_DRAIN_SECONDS)),
+            ],
             environment={"ALISIO_API_URL": api_url, "AWS_REGION": Stack.of(self).region},
             secrets={"ALISIO_API_KEY": ecs.Secret.from_secrets_manager(key_secret)},
             readonly_root_filesystem=True,

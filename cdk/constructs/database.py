@@ -117,7 +117,6 @@ class Database(Construct):
             self, "ProxyGroup", vpc=network.vpc, description="RDS Proxy of Alisio", allow_all_outbound=True
         )
         group.add_ingress_rule(network.functions_group, ec2.Port.tcp(PORT), "PostgreSQL from functions")
-        self.instance.connections.allow_from(group, ec2.Port.tcp(PORT), "PostgreSQL from the proxy")
         return self.instance.add_proxy(
             "Proxy",
             vpc=network.vpc,

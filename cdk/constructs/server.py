@@ -92,11 +92,14 @@ class Server(Construct):
         )
 
     def _migrate(self, identity: Identity) -> Construct:
-        """Bring the database to the version of the code, and make the first keys, whenever the code changes."""
+        """Bring the database to the version of the code, with keys and the agents' pool, whenever the code changes."""
         environment = {
             "ALISIO_ADMIN_KEY_SECRET_ARN": identity.admin_key.secret_arn,
             "ALISIO_AGENT_KEY_SECRET_ARN": identity.agent_key.secret_arn,
         }
+        agents = self._surroundings.stage.agents
+        if agents is not None:
+            environment["ALISIO_AGENT_POOL"] = agents.pool
         migrate = self._make("migrate", _MIGRATE_TIMEOUT, environment, goes_live=False)
         for secret in (identity.admin_key, identity.agent_key):
             secret.grant_read(migrate.role)

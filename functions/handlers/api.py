@@ -34,4 +34,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Mapping[str, Any]:
         logger.info(
             "%s %s %d", http["method"], event["rawPath"], answer["statusCode"], extra={"milliseconds": milliseconds}
         )
-    return answer
+    # An answer without a body has an empty one there.
+    return {**answer, "body": answer.get("body") or ""}

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 import psutil
+
 from tests.chaos.clock import wrong_by
 from tests.chaos.deaths import Executor, Trouble
 from tests.chaos.processes import Restartable

@@ -14,14 +14,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tests.chaos.bell import FalseBell
-
 from alisio_server.adapters.laptop.listening import listen
 from alisio_server.embedded import open_server_services
 from alisio_server.orchestration.tick import tick
 from alisio_server.ports import WakeUps
 from alisio_server.services import Services
 from alisio_server.settings import ServerSettings
+from tests.chaos.bell import FalseBell
 
 TICKS_AT_ONCE = 2
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
 from tests.e2e.backends import ALISIO, clean_environment
 
 

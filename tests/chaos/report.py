@@ -7,6 +7,7 @@ from statistics import median
 
 from rich.console import Console
 from rich.table import Table
+
 from tests.chaos.checks import Finding, Reckoning
 from tests.chaos.deaths import CHILD_SECONDS, EXECUTOR_SECONDS, Coroner
 

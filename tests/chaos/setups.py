@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from tests.chaos.clock import build_wrong_clock
 from tests.chaos.kinds import KINDS
 from tests.chaos.ledger import Ledger

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 import psutil
+
 from tests.chaos.creator import Creator, Order
 from tests.chaos.deaths import Coroner
 from tests.chaos.faults import KILLS, PROCESS_FAULTS, Fault, WrongClock, WrongServerClock
@@ -74,7 +75,7 @@ class Storm:
             self._heal_one()
             self.coroner.look()
         wait_until(self._answers_again, 60, "the API to answer after all was healed")
-        wait_until(self._all_answered, 120, "every order to be answered")
+        wait_until(self._all_answered, 600, "every order to be answered")
         # A pause takes away what was not claimed yet, also what has been due for long.
         self.paused_after = datetime.now(UTC).replace(microsecond=0)
         self._settle(f"due < '{self.paused_after:%Y-%m-%d %H:%M:%S}'")

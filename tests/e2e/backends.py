@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -13,6 +15,7 @@ from typing import Protocol
 
 import httpx
 import psutil
+
 from tests.postgres import Postgres
 from tests.waiting import wait_until
 
@@ -26,10 +29,12 @@ class Backend(Protocol):
     Attributes:
         api_url: Ends in `/api`.
         environment: Variables for every command of a scenario.
+        patience: How many times as long as on a laptop, whose clock ticks every 5 s, things may take.
     """
 
     api_url: str
     environment: dict[str, str]
+    patience: float
 
     def start(self) -> None:
         """Bring it up; return when it answers."""
@@ -46,6 +51,8 @@ class LaptopBackend:
         options: More options of `alisio server start`.
         environment: More variables of the server.
     """
+
+    patience = 1.0
 
     def __init__(self, folder: Path, options: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
         port = free_port()
@@ -91,6 +98,8 @@ class LaptopBackend:
 class PostgresBackend:
     """Three server processes that share a port and a PostgreSQL of their own."""
 
+    patience = 1.0
+
     def __init__(self, folder: Path) -> None:
         self._postgres = Postgres()
         self._postgres.start()
@@ -110,8 +119,45 @@ class PostgresBackend:
             self._postgres.close()
 
 
-BACKENDS: dict[str, Callable[[Path], Backend]] = {"laptop": LaptopBackend, "postgres": PostgresBackend}
-"""Every scenario runs on each of these."""
+class CloudBackend:
+    """The stage `local`, deployed by the CDK to a cloud on this machine: HTTP API, functions, SQS, S3, PostgreSQL."""
+
+    # Its clock ticks every minute.
+    patience = 6.0
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.api_url = ""
+        # What may be kept between sessions, such as ministack's Python environment, lies in the user's own cache.
+        self.environment = clean_environment(home=folder / "home")
+
+    def start(self) -> None:
+        """Bring it up as users do, and take over the variables that it tells them to set."""
+        with (self.folder / "up.log").open("wb") as log:
+            command = [*ALISIO, "cloud", "up", "--local", "--port", "0"]
+            done = subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True)
+        assert 0 == done.returncode, (self.folder / "up.log").read_text()
+        told = [line.removeprefix("export ").partition("=") for line in done.stdout.splitlines()]
+        self.environment |= {name: shlex.split(value)[0] for name, _, value in told}
+        self.api_url = self.environment["ALISIO_API_URL"]
+
+    def stop(self) -> None:
+        """Take it down, and fail if it left anything running."""
+        record = Path(self.environment["ALISIO_HOME"]) / "local-cloud.json"
+        started = json.loads(record.read_text()) if record.exists() else None
+        subprocess.run([*ALISIO, "cloud", "down"], env=self.environment, check=True)
+        if started is not None:
+            pids = (started["aws"]["pid"], started["database"]["pid"])
+            assert [] == [pid for pid in pids if psutil.pid_exists(pid)], "processes were left behind"
+            assert not Path(started["folder"]).exists()
+
+
+BACKENDS: dict[str, Callable[[Path], Backend]] = {
+    "laptop": LaptopBackend,
+    "postgres": PostgresBackend,
+    "cloud": CloudBackend,
+}
+"""What scenarios run on: each of them those of `--backends`."""
 
 
 def clean_environment(home: Path) -> dict[str, str]:

@@ -1,13 +1,12 @@
-"""The fixture of the scenarios: one Alisio for the session, a work pool of its own for each test."""
+"""Every scenario is marked; its fixtures are those of `tests/e2e/fixtures.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.backends import BACKENDS, Backend
-from tests.e2e.stack import Api, Stack
+
+from tests.e2e.fixtures import pytest_generate_tests as pytest_generate_tests
 
 HERE = Path(__file__).parent
 
@@ -17,25 +16,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.e2e)
-
-
-@pytest.fixture(scope="session", params=sorted(BACKENDS))
-def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    """A running Alisio that all scenarios of the session share."""
-    backend = BACKENDS[request.param](tmp_path_factory.mktemp(request.param))
-    try:
-        backend.start()
-        yield backend
-    finally:
-        backend.stop()
-
-
-@pytest.fixture
-def stack(backend: Backend, tmp_path: Path) -> Iterator[Stack]:
-    """A scenario's own corner of the shared Alisio; what the scenario started is ended after it."""
-    stack = Stack(backend, tmp_path, Api(backend.api_url))
-    try:
-        stack.open()
-        yield stack
-    finally:
-        stack.close()

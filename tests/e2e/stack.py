@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+
 from tests.e2e.backends import ALISIO, Backend
 from tests.waiting import wait_until
 
@@ -41,8 +42,9 @@ class Result:
 class Api:
     """The HTTP API, whose answers are checked for their status."""
 
-    def __init__(self, api_url: str) -> None:
-        self._client = httpx.Client(base_url=api_url, timeout=30)
+    def __init__(self, api_url: str, api_key: str | None = None) -> None:
+        headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        self._client = httpx.Client(base_url=api_url, headers=headers, timeout=30)
 
     def get(self, path: str, *, status: int = 200) -> Any:
         return self._send("GET", path, None, status)
@@ -102,9 +104,9 @@ class Stack:
             self.stop(process)
         self.api.close()
 
-    def until(self, condition: Callable[[], Answer], what: str, *, timeout: float = 20) -> Answer:
-        """Wait for a condition; see `wait_until`."""
-        return wait_until(condition, timeout, what)
+    def until(self, condition: Callable[[], Answer], what: str | Callable[[], str], *, timeout: float = 20) -> Answer:
+        """Wait for a condition; see `wait_until`. Back ends that take longer are given longer."""
+        return wait_until(condition, timeout * self.backend.patience, what)
 
     # Commands
 
@@ -237,7 +239,7 @@ class Stack:
         def story() -> str:
             return f"{run_id} to be {' or '.join(wanted)}\n{self.history(run_id)}\n{self.logs(run_id)}"
 
-        return wait_until(arrived, timeout, story)
+        return self.until(arrived, story, timeout=timeout)
 
     def history(self, run_id: str) -> list[str]:
         """List the names of the states that a run was in, in order."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from tests.e2e.flows import HELD, QUICK, RECORDED
 from tests.e2e.stack import Stack
 
@@ -50,6 +52,57 @@ def test_a_stopped_agent_leaves_its_runs_to_finish(stack: Stack) -> None:
     assert "RUNNING" == stack.read_run(run_id)["state"]["type"]
     gate.touch()
     assert 1 == stack.wait_for_run(run_id, "COMPLETED")["attempt"]
+
+
+def test_an_agent_that_drains_waits_for_its_runs(stack: Stack) -> None:
+    """Told to stop, it claims no more, stays until its run has ended, and ends cleanly."""
+    gate = stack.folder / "gate"
+    deployed = stack.deploy(HELD, "--param", f"gate={gate}")
+    agent = stack.start_agent("--drain-seconds", "60")
+    run_id = stack.run(deployed)
+    stack.until(lambda: "waiting at the gate" in stack.logs(run_id), "the flow to begin")
+
+    agent.send_signal(signal.SIGTERM)
+    stack.until(lambda: "claims no more and waits 60 s at most for" in stack.output(agent), "the agent to drain")
+    later = stack.run(deployed)
+    gate.touch()
+
+    assert 0 == agent.wait(timeout=30)
+    assert ("COMPLETED", 1) == (stack.read_run(run_id)["state"]["type"], stack.read_run(run_id)["attempt"])
+    assert 0 == stack.read_run(later)["attempt"]
+    assert "0 of its runs go on" in stack.output(agent)
+
+
+def test_an_agent_drains_no_longer_than_it_is_told(stack: Stack) -> None:
+    """After `--drain-seconds` it ends and says which runs had not; here they can go on without it."""
+    gate = stack.folder / "gate"
+    deployed = stack.deploy(HELD, "--param", f"gate={gate}")
+    agent = stack.start_agent("--drain-seconds", "1")
+    run_id = stack.run(deployed)
+    stack.until(lambda: "waiting at the gate" in stack.logs(run_id), "the flow to begin")
+
+    assert 0 == stack.stop(agent)
+
+    [line] = [line for line in stack.output(agent).splitlines() if "has stopped before the end of" in line]
+    assert stack.read_run(run_id)["name"] in line
+    gate.touch()
+    assert 1 == stack.wait_for_run(run_id, "COMPLETED")["attempt"]
+
+
+def test_a_second_signal_ends_a_draining_agent_at_once(stack: Stack) -> None:
+    """Who does not want to wait sends the signal again; the exit code says that it did not end by itself."""
+    gate = stack.folder / "gate"
+    deployed = stack.deploy(HELD, "--param", f"gate={gate}")
+    agent = stack.start_agent("--drain-seconds", "60")
+    run_id = stack.run(deployed)
+    stack.until(lambda: "waiting at the gate" in stack.logs(run_id), "the flow to begin")
+    agent.send_signal(signal.SIGTERM)
+    stack.until(lambda: "claims no more" in stack.output(agent), "the agent to drain")
+
+    assert 128 + signal.SIGTERM == stack.stop(agent)
+
+    gate.touch()
+    stack.wait_for_run(run_id, "COMPLETED")
 
 
 def test_a_run_outlives_its_killed_agent(stack: Stack) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.backends import clean_environment, free_port, is_healthy
 from tests.e2e.flows import QUICK
 from tests.e2e.stack import Stack

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.backends import clean_environment, processes_in
 from tests.e2e.stack import Stack
 

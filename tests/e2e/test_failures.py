@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.e2e.flows import QUICK
 from tests.e2e.stack import Stack
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from tests.e2e.backends import LaptopBackend
 
 CASES = "HOSTILE_CASES"

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.e2e.backends import LaptopBackend
 
 from alisio.contract.base import MAX_JSON_DEPTH, MAX_OBJECT_CHARACTERS
+from tests.e2e.backends import LaptopBackend
 
 JSON = {"Content-Type": "application/json"}
 

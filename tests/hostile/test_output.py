@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from tests.e2e.backends import LaptopBackend, processes_in
 from tests.e2e.stack import Api, Stack
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+
+from alisio_server.embedded import upgrade_database
 from tests.chaos.checks import Finding, Reckoning, alarms_in
 from tests.chaos.creator import Order
 from tests.chaos.deaths import Coroner, Executor
 from tests.chaos.kinds import KINDS
 from tests.chaos.ledger import Ledger
-
-from alisio_server.embedded import upgrade_database
 
 DEPLOYMENTS = {name: str(UUID(int=number + 100)) for number, name in enumerate(KINDS)}
 RUN = UUID(int=1)

@@ -15,6 +15,8 @@ HOUSES = {
     "alisio": ROOT / "sdk" / "alisio",
     "alisio_server": ROOT / "functions" / "alisio_server",
     "alisio_agent": ROOT / "agent" / "alisio_agent",
+    "handlers": ROOT / "functions" / "handlers",
+    "cdk": ROOT / "cdk",
 }
 EMBEDDED_DOOR = "alisio.client.embedded"
 STANDARD_LIBRARY_ONLY = (
@@ -45,6 +47,8 @@ def _within(module: str, package: str) -> bool:
 def _modules() -> Iterator[tuple[str, Path]]:
     for house, folder in HOUSES.items():
         for path in sorted(folder.rglob("*.py")):
+            if "node_modules" in path.parts:
+                continue
             parts = (house, *path.relative_to(folder).with_suffix("").parts)
             yield ".".join(part for part in parts if part != "__init__"), path
 
@@ -111,6 +115,12 @@ def test_the_server_imports_only_the_contract() -> None:
     assert [] == breaches
 
 
+def test_handlers_import_only_the_server() -> None:
+    """What Lambda calls is thin: it knows the server's code and the contract, and nobody knows it."""
+    assert [] == _breaches("handlers", may_not_import=("alisio", "alisio_agent"), except_for=("alisio.contract",))
+    assert [] == [str(found) for found in IMPORTS if found.imported.startswith("handlers")]
+
+
 def test_the_sdk_opens_the_server_through_one_door_and_lazily() -> None:
     """Only `alisio.client.embedded` imports the server, and not when it is imported itself."""
     doors = [
@@ -153,5 +163,7 @@ def test_what_the_decorators_need_of_the_contract_is_light(module: str) -> None:
 
 
 def test_cdk_and_houses_are_apart() -> None:
-    """No module of the product imports the AWS CDK."""
-    assert [] == [str(found) for found in IMPORTS if found.imported.split(".")[0] in {"aws_cdk", "cdk"}]
+    """No module of the product imports what deploys it, nor the other way round."""
+    product = tuple(house for house in HOUSES if house != "cdk")
+    assert [] == _breaches("cdk", may_not_import=product)
+    assert [] == [breach for house in product for breach in _breaches(house, may_not_import=("aws_cdk", "cdk"))]

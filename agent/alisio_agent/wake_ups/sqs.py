@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from alisio.contract.work_pools import WakeUpSource
+from alisio.contract.work_pools import WakeUpQueue, WakeUpSource
 from alisio_agent.claims import Claims
 from alisio_agent.outage import Outage
 from alisio_agent.roster import Roster
@@ -27,6 +27,9 @@ _MAX_MESSAGES = 10
 _PAUSE_SECONDS = 1.0
 _MAX_CONNECTIONS = 100
 _GONE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
+
+_ClientKey = tuple[str, str | None]
+"""A region, and the id of the access key that was lent for it."""
 
 logger = logging.getLogger("alisio.agent")
 
@@ -51,7 +54,8 @@ class _Shared:
 class SqsQueues:
     """Receives wake-ups from SQS, while there is room for a run and the API answers.
 
-    While SQS is away the agent says so once, and goes on claiming every minute.
+    While SQS is away the agent says so once, and goes on claiming every minute. Where the server lends credentials,
+    they are used and no others; the server is asked anew every minute, long before they end.
 
     Args:
         names: The work queues that the agent serves; None: all of its pool.
@@ -71,7 +75,7 @@ class SqsQueues:
     ) -> None:
         self._names = names
         self._shared = _Shared(claims, roster, api_outage, stopping)
-        self._clients: dict[str, SQSClient] = {}
+        self._clients: dict[_ClientKey, SQSClient] = {}
         self._receivers: dict[str, _Receiver] = {}
         self._is_unusable = False
 
@@ -82,10 +86,9 @@ class SqsQueues:
         for url in self._receivers.keys() - {queue.url for queue in served}:
             self._receivers.pop(url).end()
         for queue in served:
-            client = self._client(queue.region)
-            receiver = self._receivers.get(queue.url)
-            if client is not None and (receiver is None or receiver.has_ended):
-                self._receivers[queue.url] = _Receiver(client, queue.url, self._shared)
+            self._serve(queue)
+        for key in self._clients.keys() - {_key_of(queue) for queue in served}:
+            del self._clients[key]
         self._shared.changed.wait(REFRESH_SECONDS)
 
     def leave(self) -> None:
@@ -94,15 +97,26 @@ class SqsQueues:
             receiver.end()
         self._receivers.clear()
 
-    def _client(self, region: str) -> SQSClient | None:
-        if region not in self._clients and not self._is_unusable:
+    def _serve(self, queue: WakeUpQueue) -> None:
+        client = self._client(queue)
+        receiver = self._receivers.get(queue.url)
+        if client is None:
+            return
+        if receiver is None or receiver.has_ended:
+            self._receivers[queue.url] = _Receiver(client, queue.url, self._shared)
+        else:
+            receiver.use(client)
+
+    def _client(self, queue: WakeUpQueue) -> SQSClient | None:
+        key = _key_of(queue)
+        if key not in self._clients and not self._is_unusable:
             try:
-                self._clients[region] = _open_client(region)
+                self._clients[key] = _open_client(queue)
             except ImportError:
                 self._say_unusable("boto3 is not installed here", "`pip install 'alisio[aws]'`")
             except Exception as error:  # boto3's own, and it may not be there to name them: a profile, an address
                 self._say_unusable(f"that cannot be used here ({error})", "that is mended")
-        return self._clients.get(region)
+        return self._clients.get(key)
 
     def _say_unusable(self, why: str, until: str) -> None:
         self._is_unusable = True
@@ -128,6 +142,10 @@ class _Receiver:
     def has_ended(self) -> bool:
         """Whether it receives no more."""
         return self._ended.is_set()
+
+    def use(self, client: SQSClient) -> None:
+        """Have it receive with another client from the next time on, as the credentials of this one will end."""
+        self._client = client
 
     def end(self) -> None:
         """Have it receive no more; a message that it then gets goes to another agent, a minute later."""
@@ -203,7 +221,12 @@ class _Receiver:
             )
 
 
-def _open_client(region: str) -> SQSClient:
+def _key_of(queue: WakeUpQueue) -> _ClientKey:
+    lent = queue.credentials
+    return queue.region, None if lent is None else lent.access_key_id
+
+
+def _open_client(queue: WakeUpQueue) -> SQSClient:
     import boto3
     from botocore.config import Config
 
@@ -213,7 +236,13 @@ def _open_client(region: str) -> SQSClient:
         max_pool_connections=_MAX_CONNECTIONS,
         retries={"mode": "standard", "total_max_attempts": 1},  # it is we who try again
     )
-    client: SQSClient = boto3.client("sqs", region_name=region, config=config)
+    lent = queue.credentials
+    login = {}
+    if lent is not None:
+        login["aws_access_key_id"] = lent.access_key_id
+        login["aws_secret_access_key"] = lent.secret_access_key
+        login["aws_session_token"] = lent.session_token
+    client: SQSClient = boto3.client("sqs", region_name=queue.region, config=config, **login)
     return client
 
 

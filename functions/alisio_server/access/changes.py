@@ -13,6 +13,7 @@ from alisio_server.database.access_tables import audit_log
 _MAX_FIELDS = 50
 _MAX_FIELD = 100
 _MAX_TARGET = 1_000
+_RECORD = insert(audit_log)
 
 
 @dataclass
@@ -44,16 +45,15 @@ def record_change(connection: Connection, change: Change, now: datetime, *, refu
         refused: Whether the caller's role does not allow it.
     """
     caller = change.caller
-    connection.execute(
-        insert(audit_log).values(
-            timestamp=now,
-            actor=caller.name,
-            api_key_id=caller.api_key_id,
-            role=caller.role,
-            action=change.action,
-            target=change.target[:_MAX_TARGET],
-            fields=[name[:_MAX_FIELD] for name in change.fields[:_MAX_FIELDS]],
-            refused=refused,
-            source=caller.source,
-        )
-    )
+    values = {
+        "timestamp": now,
+        "actor": caller.name,
+        "api_key_id": caller.api_key_id,
+        "role": caller.role,
+        "action": change.action,
+        "target": change.target[:_MAX_TARGET],
+        "fields": [name[:_MAX_FIELD] for name in change.fields[:_MAX_FIELDS]],
+        "refused": refused,
+        "source": caller.source,
+    }
+    connection.execute(_RECORD, values)

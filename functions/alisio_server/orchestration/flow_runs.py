@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, bindparam, insert, select
 
 from alisio.contract.names import new_name
 from alisio.contract.runs import FlowRunCreate
@@ -17,6 +17,8 @@ from alisio_server.orchestration.proposals import PersonCancels, PersonRetries
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.orchestration.stored_runs import load_run, move
 from alisio_server.services import Transaction
+
+_DEPLOYMENT = select(deployment).where(deployment.c.id == bindparam("id"))
 
 
 class AskedRun(NamedTuple):
@@ -79,7 +81,7 @@ def find_deployment(tx: Transaction, deployment_id: UUID) -> Row[Any]:
     Raises:
         NotFoundError: There is no such deployment.
     """
-    found = tx.connection.execute(select(deployment).where(deployment.c.id == deployment_id)).one_or_none()
+    found = tx.connection.execute(_DEPLOYMENT, {"id": deployment_id}).one_or_none()
     if found is None:
         raise NotFoundError(f"there is no deployment {deployment_id}", code="deployment_not_found")
     return found

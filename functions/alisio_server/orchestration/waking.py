@@ -25,6 +25,14 @@ _failures = Repeats()
 _OUTBOX: Select[Any] = select(
     flow_run.c.id, flow_run.c.work_queue_id, flow_run.c.due, flow_run.c.wake_at, flow_run.c.wake_interval
 ).where(flow_run.c.wake_at.is_not(None), flow_run.c.work_queue_id.is_not(None))
+# Built once: building a statement takes longer than executing it.
+_OUTBOX_OF = _OUTBOX.where(flow_run.c.id.in_(bindparam("run_ids", expanding=True)))
+# Only where nobody has set or cleared it meanwhile.
+_MOVE_ON = (
+    update(flow_run)
+    .where(flow_run.c.id == bindparam("run_id"), flow_run.c.wake_at == bindparam("read"))
+    .values(wake_at=bindparam("next_wake"), wake_interval=bindparam("next_interval"))
+)
 
 
 def send_wake_ups(database: Database, bell: WakeUps, run_ids: Iterable[UUID]) -> None:
@@ -41,7 +49,7 @@ def send_wake_ups(database: Database, bell: WakeUps, run_ids: Iterable[UUID]) ->
     ids = list(run_ids)
     try:
         with database.glance() as connection:
-            rows = connection.execute(_OUTBOX.where(flow_run.c.id.in_(ids))).all()
+            rows = connection.execute(_OUTBOX_OF, {"run_ids": ids}).all()
         _send(database, bell, rows)
     except (OSError, SQLAlchemyError) as error:
         if _failures.is_news(type(error).__name__):
@@ -85,12 +93,6 @@ def _send(database: Database, bell: WakeUps, rows: Sequence[Row[Any]]) -> None:
     if not rows:
         return
     bell.send([WakeUp(row.work_queue_id, row.id, row.due) for row in rows])
-    # Only where nobody has set or cleared it meanwhile.
-    move_on = (
-        update(flow_run)
-        .where(flow_run.c.id == bindparam("run_id"), flow_run.c.wake_at == bindparam("read"))
-        .values(wake_at=bindparam("next_wake"), wake_interval=bindparam("next_interval"))
-    )
     with database.write() as connection:
         now = database.now(connection)
         moves = [
@@ -103,4 +105,4 @@ def _send(database: Database, bell: WakeUps, rows: Sequence[Row[Any]]) -> None:
             # In one order, so that two senders of the same wake-ups take turns and do not deadlock.
             for row in sorted(rows, key=lambda row: row.id)
         ]
-        connection.execute(move_on, moves)
+        connection.execute(_MOVE_ON, moves)

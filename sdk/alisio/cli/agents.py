@@ -8,10 +8,19 @@ import typer
 
 from alisio.cli.options import Output, OutputOption, example
 
+_MAX_DRAIN_SECONDS = 2 * 24 * 3600
+
 app = typer.Typer(name="agent", help="Start agents, and see which there are.", no_args_is_help=True)
 
 
-@app.command("start", epilog=example("alisio agent start -p local", "alisio agent start -p local -q urgent --limit 4"))
+@app.command(
+    "start",
+    epilog=example(
+        "alisio agent start -p local",
+        "alisio agent start -p local -q urgent --limit 4",
+        "alisio agent start -p cloud --drain-seconds 110",
+    ),
+)
 def start(
     pool: Annotated[str, typer.Option("--pool", "-p", help="The work pool that it serves.")],
     queue: Annotated[
@@ -22,8 +31,14 @@ def start(
     no_warm_start: Annotated[
         bool, typer.Option("--no-warm-start", help="Start each run in a fresh Python; slower.")
     ] = False,
+    drain_seconds: Annotated[
+        int, typer.Option(min=0, max=_MAX_DRAIN_SECONDS, help="How long to wait for its runs once told to stop.")
+    ] = 0,
 ) -> None:
-    """Start an agent, and stay until ctrl+c or SIGTERM. The runs that it started go on."""
+    """Start an agent, and stay until ctrl+c or SIGTERM; a second one ends it at once. The runs that it started go on.
+
+    They cannot where they end with it, as in a container of its own: let it drain there.
+    """
     from importlib import import_module
 
     # By name: the agent imports the SDK, and not the other way round.
@@ -34,6 +49,7 @@ def start(
         limit=limit,
         name=name,
         warm_start=not no_warm_start,
+        drain_seconds=drain_seconds,
     )
     raise typer.Exit(agent.run_agent(options))
 

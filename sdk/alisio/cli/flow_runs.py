@@ -16,6 +16,7 @@ from alisio.cli.options import (
     YesOption,
     example,
     read_ago,
+    read_duration,
     read_states,
 )
 
@@ -52,6 +53,33 @@ def list_runs(
         for run in runs
     ]
     show_rows(runs, ("id", "flow", "name", "state", "due", "took"), rows, output)
+
+
+@app.command("history", epilog=example("alisio flow-run history --last 7d --every 1d --flow weather"))
+def history(
+    last: Annotated[str, typer.Option(help="How far back: 12h, 30d.")] = "1d",
+    every: Annotated[str, typer.Option(help="From one line to the next: 1h, 1d.")] = "1h",
+    flow: FlowOption = None,
+    deployment: DeploymentOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Count flow runs over time, where they were due, by the state that they are in now."""
+    from alisio.cli.rendering import local_time, show_rows
+    from alisio.cli.session import session
+    from alisio.contract.base import utc_now
+    from alisio.contract.history import FlowRunHistoryQuery
+    from alisio.contract.states import StateType
+
+    # Whole hours are counted beforehand, so the first line begins with one.
+    start = read_ago(last, "--last").replace(minute=0, second=0, microsecond=0)
+    seconds = max(1, round(read_duration(every, "--every")))
+    with session() as client:
+        which = _filter(client, None, flow, deployment)
+        query = FlowRunHistoryQuery(filter=which, start=start, end=utc_now(), bucket_seconds=seconds)
+        buckets = client.read_flow_run_history(query).buckets
+    states = [state for state in StateType if any(state in bucket.runs for bucket in buckets)]
+    rows = [(local_time(bucket.start), *(bucket.runs.get(state, "") for state in states)) for bucket in buckets]
+    show_rows(buckets, ("from", *(state.lower() for state in states)), rows, output)
 
 
 @app.command("inspect", epilog=example("alisio flow-run inspect 01900000-0000-7000-8000-000000000000"))

@@ -92,8 +92,9 @@ class Client(RouteMethods):
             return answer
         if answer.upload.url.startswith("/"):
             self._send(deployments.upload_bundle(answer.upload, content))
-        else:
-            from alisio.client.http import send_elsewhere
+            return answer
+        from alisio.client.http import send_elsewhere
 
-            send_elsewhere(answer.upload, content)
-        return answer
+        send_elsewhere(answer.upload, content)
+        # The server does not see what goes to its object store: now it looks.
+        return self._send(deployments.announce_bundle(announce))

@@ -42,6 +42,8 @@ class HttpTransport:
             headers={"Accept": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
             # No proxy stands before this machine, and loading certificates takes 30 ms.
             trust_env=not is_loopback(address.hostname or ""),
+            # To where a bundle lies; httpx takes no key along to another host.
+            follow_redirects=True,
             # Its own `verify=True` would not read SSL_CERT_FILE where the environment is not trusted for proxies.
             verify=httpx.create_ssl_context() if address.scheme == "https" else False,
         )

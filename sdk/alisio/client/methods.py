@@ -21,6 +21,7 @@ from alisio.contract.deployments import (
     SchedulePatch,
 )
 from alisio.contract.health import Health
+from alisio.contract.history import FlowRunHistory, FlowRunHistoryQuery
 from alisio.contract.runs import (
     Flow,
     FlowRun,
@@ -129,6 +130,10 @@ class RouteMethods(ABC):
     def count_flow_runs(self, which: FlowRunFilter) -> Count:
         """Count flow runs."""
         return self._send(runs.count_flow_runs(which))
+
+    def read_flow_run_history(self, query: FlowRunHistoryQuery) -> FlowRunHistory:
+        """Count flow runs over time, by their state."""
+        return self._send(runs.read_flow_run_history(query))
 
     def read_flow_run(self, flow_run_id: UUID) -> FlowRun:
         """Read a flow run."""

@@ -19,7 +19,8 @@ class FlowRunHistoryQuery(Request):
 
     A run is counted where it is due, so one that is retried moves to its new time. Whole hours that are long over
     are counted beforehand: a filter by flows, by deployments, by pools or by queues (one of these four), by
-    `state_types` and by `is_subflow` is answered as fast as none; any other reads the runs of the span.
+    `state_types` and by `is_subflow` is answered as fast as none; any other reads the runs of the span, and so do
+    hours that lie in two buckets. Begin with a whole hour and make buckets of whole hours where the span is long.
 
     Attributes:
         filter: Which runs.

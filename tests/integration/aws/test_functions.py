@@ -386,6 +386,18 @@ def test_a_second_deployment_leaves_the_key(environment: Stage, new_stage: Datab
     assert key == admin_key(environment)
 
 
+def test_a_deployment_makes_the_pool_of_its_agents(
+    environment: Stage, new_stage: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that starts with the stage finds its pool; deploying again leaves what became of that."""
+    monkeypatch.setenv("ALISIO_AGENT_POOL", "cloud")
+    migrate.handler({"RequestType": "Create"}, Context())
+    key = admin_key(environment)
+    assert 200 == call(Request("PATCH", "/api/work-pools/cloud", key, {"concurrency_limit": 7})).status
+    migrate.handler({"RequestType": "Update", "PhysicalResourceId": "database"}, Context())
+    assert 7 == call(Request("GET", "/api/work-pools/cloud", key)).json()["concurrency_limit"]
+
+
 def test_a_lost_key_is_made_anew(environment: Stage, new_stage: Database) -> None:
     """A secret that holds no key any more gets a new one, and the old one is good for nothing."""
     migrate.handler({"RequestType": "Create"}, Context())

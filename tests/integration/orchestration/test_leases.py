@@ -93,6 +93,38 @@ def test_a_pending_run_goes_back_without_using_a_retry(world: World) -> None:
     assert 2 == job.attempt
 
 
+def test_what_a_stopping_agent_hands_back_goes_to_another_at_once(world: World) -> None:
+    """The run is SCHEDULED again and rung for, its slots are free, and neither a retry nor a claim was used."""
+    run_id = world.run(world.deploy(retries=1))
+    (job,) = world.claim()
+    world.bell.take()
+    world.hand_back(job)
+    row = world.read(run_id)
+    assert ("SCHEDULED", 0, 0, 0) == (row.state_type, row.retries_used, row.unstarted_claims, world.slots())
+    assert [run_id] == [wake_up.flow_run_id for wake_up in world.bell.take()]
+    other = new_id()
+    world.beat(agent_id=other)
+    (again,) = world.claim(agent_id=other)
+    assert (run_id, 2) == (again.flow_run_id, again.attempt)
+
+
+def test_only_what_an_agent_still_holds_is_taken_back(world: World) -> None:
+    """What has begun, was cancelled, is another agent's or is gone stays as it is; the others go back all the same."""
+    deployment_id = world.deploy()
+    for _ in range(4):
+        world.run(deployment_id)
+    begun, cancelled, held = world.claim(3)
+    other = new_id()
+    world.beat(agent_id=other)
+    (foreign,) = world.claim(agent_id=other)
+    world.report(begun.flow_run_id, 1, RUNNING)
+    world.cancel(cancelled.flow_run_id)
+    unknown = held.model_copy(update={"flow_run_id": new_id()})
+    world.hand_back(begun, cancelled, foreign, unknown, held)
+    states = [world.read(job.flow_run_id).state_type for job in (begun, cancelled, foreign, held)]
+    assert ["RUNNING", "CANCELLED", "PENDING", "SCHEDULED"] == states
+
+
 def test_five_claims_that_never_start_crash_the_run(world: World) -> None:
     """The count is kept in the database; the reason of the last one is in the message."""
     run_id = world.run(world.deploy())

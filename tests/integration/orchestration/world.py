@@ -165,6 +165,11 @@ class World:
         failure = StartFailure(attempt=job.attempt, agent_id=self.agent_id, message=message, final=final)
         self.do(fail_start, job.flow_run_id, failure)
 
+    def hand_back(self, *jobs: Job, agent_id: UUID | None = None) -> None:
+        """Let an agent that is stopping say that it will not start what it claimed."""
+        returned = [Holding(flow_run_id=job.flow_run_id, attempt=job.attempt) for job in jobs]
+        self.beat(agent_id=agent_id, returned=returned, stopping=True)
+
     def state(self, type_: StateType, message: str | None = None, name: str | None = None) -> StateRecord:
         """Make a state as an executor reports it."""
         return StateRecord(type=type_, name=name or DEFAULT_NAMES[type_], message=message, timestamp=self.now)

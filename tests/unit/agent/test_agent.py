@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from tests.waiting import wait_until
 
+from alisio.contract.base import utc_now
 from alisio.contract.ids import new_id
 from alisio.contract.work_pools import (
     AgentBeat,
     BeatAnswer,
     ClaimAnswer,
     ClaimRequest,
+    Holding,
+    Job,
     StartFailure,
     WakeUpAnswer,
     WakeUpKind,
@@ -28,14 +30,17 @@ from alisio.exceptions import ApiUnreachableError, NotFoundError
 from alisio_agent import agent as agent_module
 from alisio_agent.agent import Agent, run_agent
 from alisio_agent.options import AgentOptions, Identity
+from tests.jobs import make_job
+from tests.waiting import wait_until
 
 
 class FakeApi:
-    """A server without work, whose bell can be rung, and that can be away."""
+    """A server whose work a test gives it, whose bell can be rung, and that can be away."""
 
     def __init__(self) -> None:
         self.beats: list[AgentBeat] = []
         self.claims: list[ClaimRequest] = []
+        self.jobs: list[Job] = []
         self.waits: list[WakeUpWait] = []
         self.is_away = False
         self.may_leave = threading.Event()
@@ -52,7 +57,8 @@ class FakeApi:
 
     def claim(self, pool: str, request: ClaimRequest) -> ClaimAnswer:
         self.claims.append(request)
-        return ClaimAnswer(jobs=[])
+        jobs, self.jobs = self.jobs, []
+        return ClaimAnswer(jobs=jobs)
 
     def read_wake_up_source(self, pool: str) -> WakeUpSource:
         return WakeUpSource(kind=WakeUpKind.LONG_POLL, queues=[])
@@ -147,6 +153,17 @@ def test_stops(api: FakeApi, start: Callable[[], Running], caplog: pytest.LogCap
     assert running.error is None
     assert api.beats[-1].stopping
     assert "agent agent-1 has stopped; 0 of its runs go on" in caplog.messages
+
+
+def test_hands_back_what_it_has_not_begun(api: FakeApi, start: Callable[[], Running]) -> None:
+    """An agent that stops tells the server which of its runs it will not start, and holds them no longer."""
+    api.jobs = [make_job(due=utc_now() + timedelta(seconds=1.5))]
+    holding = Holding(flow_run_id=api.jobs[0].flow_run_id, attempt=1)
+    running = start()
+    wait_until(lambda: api.claims and not api.jobs)
+    running.agent.stop()
+    running.join()
+    assert ([holding], []) == (api.beats[-1].returned, api.beats[-1].holding)
 
 
 def test_stops_while_the_server_hangs(

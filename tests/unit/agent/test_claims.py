@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.waiting import wait_until
 
 from alisio.contract.base import utc_now
 from alisio.contract.ids import new_id
@@ -19,6 +18,7 @@ from alisio.contract.work_pools import (
     BeatAnswer,
     ClaimAnswer,
     ClaimRequest,
+    Holding,
     Job,
     StartFailure,
     WakeUpAnswer,
@@ -33,26 +33,8 @@ from alisio_agent.outage import Outage
 from alisio_agent.roster import Held, Roster
 from alisio_agent.runners.starters import StartError
 from alisio_agent.supervisor.places import run_name
-
-
-def make_job(**more: Any) -> Job:
-    """Make a job that is due now."""
-    values = {
-        "flow_run_id": new_id(),
-        "attempt": 1,
-        "flow_run_name": "brisk-sail",
-        "flow_name": "f",
-        "deployment_id": new_id(),
-        "deployment_name": "d",
-        "work_pool_name": "p",
-        "work_queue_name": "default",
-        "entrypoint": "f.py:f",
-        "due": utc_now(),
-        "scheduled_start_time": utc_now(),
-        "lease_seconds": 30.0,
-        "start_timeout_seconds": 60.0,
-    }
-    return Job.model_validate(values | more)
+from tests.jobs import make_job
+from tests.waiting import wait_until
 
 
 class FakeApi:
@@ -237,19 +219,50 @@ def test_stopping(make_bench: MakeBench) -> None:
     bench.start()
     wait_until(lambda: len(bench.roster) == 2 and bench.runner.started)
     bench.stop()
-    assert [early] == bench.roster.withdraw()
+    assert [Holding(flow_run_id=early.flow_run_id, attempt=1)] == bench.roster.withdraw()
     assert 1 == len(bench.roster)
 
 
-def test_hand_back_refused(make_bench: MakeBench, caplog: pytest.LogCaptureFixture) -> None:
-    """That a run is not the agent's any more, when it is handed back, is nothing to speak of."""
+def test_claim_answered_too_late(make_bench: MakeBench) -> None:
+    """What a claim brings after the agent was told to stop is not started, but handed back."""
+    bench = make_bench()
+    job = make_job()
+
+    def stop_and_answer(pool: str, request: ClaimRequest) -> ClaimAnswer:
+        bench.stopping.set()
+        return ClaimAnswer(jobs=[job])
+
+    bench.api.claim = stop_and_answer  # type: ignore[method-assign]
+    bench.start()
+    wait_until(lambda: len(bench.roster) == 1)
+    assert [] == bench.runner.started
+    assert [] == bench.roster.wait_for_ends(0)
+    assert [Holding(flow_run_id=job.flow_run_id, attempt=1)] == bench.roster.withdraw()
+
+
+def test_waiting_for_ends(make_bench: MakeBench) -> None:
+    """Whoever waits for the ends of runs hears which have not ended, and at once when all have."""
+    bench = make_bench()
+    jobs = [make_job(), make_job()]
+    bench.api.jobs = list(jobs)
+    bench.start()
+    wait_until(lambda: len(bench.runner.started) == 2)
+    first, last = (run_name(job.flow_run_id, 1) for job in jobs)
+    bench.claims.note_exit(first, 0)
+    assert [jobs[1].flow_run_name] == bench.roster.wait_for_ends(0.01)
+    threading.Timer(0.05, bench.claims.note_exit, (last, 0)).start()
+    assert [] == bench.roster.wait_for_ends(5)
+
+
+def test_failure_to_start_refused(make_bench: MakeBench, caplog: pytest.LogCaptureFixture) -> None:
+    """That a run is not the agent's any more, when it says that it did not start, is nothing to speak of."""
     bench = make_bench()
 
     def refuse(flow_run_id: UUID, failure: StartFailure) -> None:
         raise ConflictError(409, "stale_attempt", "stale")
 
     bench.api.fail_start = refuse  # type: ignore[method-assign]
-    bench.claims.hand_back(make_job(), "why")
+    bench.claims.give_up(make_job(), "why")
     assert "" == caplog.text
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from cdk import assets
+from cdk.stages import Architecture
 from tests.ministack import PROGRAM
 
 MAX_BYTES = 60_000_000
@@ -25,27 +30,62 @@ def _fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def test_the_same_sources_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For ARM, on any machine: no compiled bytecode, no dates, no paths. It is within what a cold start allows."""
-    fingerprints = set()
-    for name in ("first", "second"):
-        monkeypatch.setattr(assets, "BUILD", tmp_path / name)
-        folder = assets.build_functions("arm64").folder
-        fingerprints.add(_fingerprint(folder))
-    assert 1 == len(fingerprints)
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) <= MAX_BYTES
-    libraries = {path.name.split(".")[-2] for path in files if path.name.endswith("-linux-gnu.so")}
+def _bytes(paths: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Architecture], list[Path]]:
+    """A function that gives the folders of an architecture's code, which was made twice."""
+
+    @cache
+    def make(architecture: Architecture) -> list[Path]:
+        folders = []
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("first", "second"):
+                patch.setattr(assets, "BUILD", tmp_path_factory.mktemp(name))
+                folders.append(assets.build_functions(architecture).folder)
+        return folders
+
+    return make
+
+
+@pytest.mark.parametrize("architecture", ["arm64", "host"])
+def test_the_same_sources_give_the_same_bytes(
+    architecture: Architecture, built: Callable[[Architecture], list[Path]]
+) -> None:
+    """No dates, no paths of this machine, and compiled modules that are the same each time."""
+    assert 1 == len({_fingerprint(folder) for folder in built(architecture)})
+
+
+def test_what_is_deployed_is_for_arm_and_small(built: Callable[[Architecture], list[Path]]) -> None:
+    """Its libraries are for ARM alone; with the compiled modules it stays within what a cold start allows."""
+    [folder, _] = built("arm64")
+    libraries = {path.name.split(".")[-2] for path in folder.rglob("*-linux-gnu.so")}
     assert {"cpython-313-aarch64-linux-gnu"} == libraries
-    assert not list(folder.rglob("__pycache__"))
+    # Only Python 3.13 compiles for it; what this one has compiled for itself is as large.
+    compiled = _bytes(built("host")[0].rglob("*.pyc"))
+    assert _bytes(path for path in folder.rglob("*") if path.suffix != ".pyc") + compiled <= MAX_BYTES
 
 
-def test_every_handler_finds_all_that_it_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_are_compiled_for_the_python_that_runs_them_and_never_looked_at_again(
+    built: Callable[[Architecture], list[Path]],
+) -> None:
+    """All that a request imports is: on Lambda nothing can be written, so it would be compiled at each cold start."""
+    [folder, _] = built("host")
+    compiled = [path.relative_to(folder) for path in folder.rglob("*.pyc")]
+    assert {sys.implementation.cache_tag} == {path.name.split(".")[1] for path in compiled}
+    assert Path(importlib.util.cache_from_source("handlers/api.py")) in compiled
+    head = (folder / importlib.util.cache_from_source("handlers/api.py")).read_bytes()[:8]
+    assert importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") == head
+    assert 0 == _bytes(built("arm64")[0].rglob("*.pyc")) or sys.version_info[:2] == (3, 13)
+
+
+def test_every_handler_finds_all_that_it_imports(built: Callable[[Architecture], list[Path]], tmp_path: Path) -> None:
     """With boto3 beside it, as on Lambda, the code needs nothing else; it knows its own version."""
     if not PROGRAM.exists():
         pytest.skip("the Python that has boto3 and nothing of ours is not installed: make unit")
-    monkeypatch.setattr(assets, "BUILD", tmp_path)
-    folder = assets.build_functions("host").folder
+    [folder, _] = built("host")
     lines = [f"import handlers.{name}" for name in HANDLERS]
     lines.append("from alisio_server.version import version; print(version())")
     ended = subprocess.run(

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from alisio_server.adapters.aws.metrics import emit_gauges
+from alisio_server.orchestration.gauges import PoolGauge
+from cdk.constructs.functions import METRICS_NAMESPACE
 from cdk.stages import STAGES
 from tests.unit.cdk.conftest import OPTIONS, Synthesized
 
@@ -217,6 +220,7 @@ def test_agents_are_confined_and_given_time(stage: str, synthesize: Synthesize) 
     (container,) = task["ContainerDefinitions"]
     assert (True, 120) == (container["ReadonlyRootFilesystem"], container["StopTimeout"])
     assert ["ALISIO_API_KEY"] == [secret["Name"] for secret in container["Secrets"]]
+    assert int(container["Command"][container["Command"].index("--drain-seconds") + 1]) < container["StopTimeout"]
     (target,) = made.resources("AWS::ApplicationAutoScaling::ScalableTarget")
     assert 0 == target["MinCapacity"]
 
@@ -231,6 +235,31 @@ def test_as_many_agents_as_the_open_runs_take(synthesize: Synthesize) -> None:
     assert {0, 1, 2, 3, 4} == {agents for _, agents in steps}
 
 
+def test_agents_are_counted_by_what_the_tick_writes(
+    synthesize: Synthesize, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The alarms that scale the agents name metrics of their pool as the tick does: same namespace, same dimensions."""
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", METRICS_NAMESPACE)
+    monkeypatch.setenv("ALISIO_STAGE", "dev")
+    emit_gauges([PoolGauge("cloud", due=1, running=2, late=0, oldest_due_seconds=0)])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    written = {
+        (entry["Namespace"], metric["Name"], *sorted((name, line[name]) for name in entry["Dimensions"][0]))
+        for line in lines
+        for entry in line["_aws"]["CloudWatchMetrics"]
+        for metric in entry["Metrics"]
+    }
+    read = {
+        (metric["Namespace"], metric["MetricName"], *sorted((d["Name"], d["Value"]) for d in metric["Dimensions"]))
+        for alarm in synthesize("dev").resources("AWS::CloudWatch::Alarm")
+        for query in alarm.get("Metrics", ())
+        if (metric := query.get("MetricStat", {}).get("Metric")) is not None
+    }
+    pool = (("pool", "cloud"), ("stage", "dev"))
+    assert {(METRICS_NAMESPACE, name, *pool) for name in ("DueRuns", "RunningRuns")} == read
+    assert read <= written
+
+
 def test_a_proxy_stands_between_functions_and_database(synthesize: Synthesize) -> None:
     """Where a stage wants one, functions are told its address, it asks for TLS, and only it reaches the database."""
     made = synthesize(OPTIONS.name)
@@ -238,8 +267,9 @@ def test_a_proxy_stands_between_functions_and_database(synthesize: Synthesize) -
     assert proxy["RequireTLS"]
     api = _function(made, OPTIONS.name, "api")
     assert "ALISIO_DATABASE_HOST" in api["Environment"]["Variables"]
-    sources = [json.dumps(rule["SourceSecurityGroupId"]) for rule in made.resources("AWS::EC2::SecurityGroupIngress")]
-    assert ["ProxyGroup"] == ["ProxyGroup" if "ProxyGroup" in source else source for source in sources]
+    rules = made.resources("AWS::EC2::SecurityGroupIngress")
+    (rule,) = [rule for rule in rules if "InstanceSecurityGroup" in json.dumps(rule["GroupId"])]
+    assert "ProxyGroup" in json.dumps(rule["SourceSecurityGroupId"])
 
 
 def test_with_nat_gateways_there_are_no_interface_endpoints(synthesize: Synthesize) -> None:

@@ -6,9 +6,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.unit.cli.conftest import Commands
 
 from alisio.contract.access import KEY_PATTERN, mask_key
+from tests.unit.cli.conftest import Commands
 
 
 def listed(commands: Commands) -> list[tuple[str, str, bool]]:

@@ -8,9 +8,9 @@ import tarfile
 from typing import Any
 
 import pytest
-from tests.unit.cli.conftest import Commands
 
 from alisio.client import open_client
+from tests.unit.cli.conftest import Commands
 
 FLOW = '''\
 from alisio import flow

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.unit.cli.conftest import Commands
 
 AWAY = "http://127.0.0.1:9/api"

@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from tests.unit.cli.conftest import Commands
 
 from alisio.client import Client, open_client
 from alisio.contract.ids import new_id
+from tests.unit.cli.conftest import Commands
 
 
 @dataclass
@@ -56,6 +56,19 @@ def test_runs_are_listed_by_their_state(commands: Commands, run: HandRun) -> Non
         ]
     assert "[]\n" == commands.run("flow-run", "ls", "--state", "Late", "-o", "json").out
     assert "did you mean 'FAILED'?" in commands.refused("flow-run", "ls", "--state", "FALED")
+
+
+def test_runs_are_counted_over_time(commands: Commands, run: HandRun) -> None:
+    """The last line of the table is the present one; JSON has every bucket."""
+    commands.set("COLUMNS", "100")
+    heading, *_, last = commands.run("flow-run", "history", "--last", "2h", "--flow", "by-hand").out.splitlines()
+    buckets = json.loads(commands.run("flow-run", "history", "--last", "2d", "--every", "1d", "-o", "json").out)
+
+    assert (["from", "running"], "1") == (heading.split(), last.split()[-1])
+    assert {"RUNNING": 1} == buckets[-1]["runs"]
+    assert {3} == {len(buckets)}
+    for wrong, why in (("1s", "make them"), ("2y", "--every"), ("900d", "bucket_seconds")):
+        assert why in commands.refused("flow-run", "history", "--every", wrong)
 
 
 def test_runs_are_listed_by_their_flow(commands: Commands, run: HandRun) -> None:

@@ -42,9 +42,11 @@ def test_every_command_of_the_interface_is_there() -> None:
         "work-queue create", "work-queue ls", "work-queue inspect", "work-queue pause", "work-queue resume",
         "work-queue set-limit", "work-queue set-priority", "work-queue delete",
         "api-key create", "api-key ls", "api-key revoke", "audit ls",
+        "cloud deploy", "cloud diff", "cloud status", "cloud outputs", "cloud login", "cloud verify", "cloud destroy",
+        "cloud up", "cloud down",
         "agent start", "agent ls", "flow ls",
-        "flow-run ls", "flow-run inspect", "flow-run logs", "flow-run watch", "flow-run cancel", "flow-run retry",
-        "flow-run delete", "task-run ls",
+        "flow-run ls", "flow-run history", "flow-run inspect", "flow-run logs", "flow-run watch", "flow-run cancel",
+        "flow-run retry", "flow-run delete", "task-run ls",
     } == names  # fmt: skip
 
 

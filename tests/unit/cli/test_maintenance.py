@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from tests.unit.cli.conftest import Commands
 
 from alisio.client import Client, open_client
 from alisio.contract.deployments import DeploymentSpec, ScheduleSpec
 from alisio.contract.ids import new_id
 from alisio.contract.work_pools import WorkPoolCreate
+from tests.unit.cli.conftest import Commands
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from tests.unit.cli.conftest import Commands
 
 from alisio.client.discovery import answers, process_exists, read_record, record_path
 from alisio.contract.access import KEY_PATTERN
+from tests.unit.cli.conftest import Commands
 
 
 @pytest.fixture

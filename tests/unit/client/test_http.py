@@ -195,16 +195,19 @@ def test_a_bundle_is_sent_where_the_server_says(server: Script, client: Client) 
 
 
 def test_a_bundle_may_go_to_another_host_as_a_form(server: Script, client: Client) -> None:
-    """An absolute address with POST gets the fields it asked for, and the bytes as the file after them."""
+    """An absolute address with POST gets the fields it asked for, and the bytes as the file after them.
+
+    The server, which does not see them, is then told that they are there.
+    """
     content = b"the bytes of an archive"
     known = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
     upload = {"method": "POST", "url": f"{server.url}/store", "fields": {"key": "bundles/ab", "policy": "p"}}
-    server.answers = [(200, known | {"upload": upload}), (200, {})]
+    server.answers = [(200, known | {"upload": upload}), (200, {}), (200, known)]
 
     client.upload_bundle(content)
 
     sent = server.received[1]
-    assert ("POST", "/store") == (sent.method, sent.path)
+    assert ["/api/bundles", "/store", "/api/bundles"] == [request.path for request in server.received]
     assert sent.headers["Content-Type"].startswith("multipart/form-data")
     assert sent.body.index(b'name="key"') < sent.body.index(b'name="policy"') < sent.body.index(content)
 

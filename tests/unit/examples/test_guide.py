@@ -13,6 +13,7 @@ from threading import Thread
 
 import pytest
 
+from alisio import State
 from alisio.client import open_client
 from alisio.contract.runs import FlowRun, FlowRunQuery, TaskRun, TaskRunFilter, TaskRunQuery
 from alisio.contract.states import StateType
@@ -132,6 +133,17 @@ def test_elevator(reader: Reader) -> None:
     assert 10 == len(stops)
     assert stops[0].endswith(" 1")
     assert stops[-1].endswith(" 10")
+
+
+def test_results(reader: Reader) -> None:
+    """The second attempt does not measure again, and the flow's state leads to the stored result."""
+    printed = reader.run(str(GUIDE / "results.py"))
+
+    assert "Lugo: 17.5 degrees" in printed
+    assert 1 == printed.count("measuring in Lugo")
+    run = reader.last_run()
+    assert f"stored in {run.state.result}" in printed
+    assert "Lugo: 17.5 degrees" == State.from_record(run.state).result()
 
 
 def test_every_example_of_the_guide_is_tested() -> None:

@@ -16,6 +16,7 @@ from alisio_server.orchestration.proposals import (
     AgentClaims,
     Delay,
     ExecutorSays,
+    HandedBack,
     LeaseEnded,
     NewState,
     Overdue,
@@ -138,6 +139,11 @@ CASES: list[tuple[RunView, Proposal, str]] = [
     (view(S.PENDING), StartFailed(2, "no fork", final=False), "stale_attempt"),
     (view(S.RUNNING), StartFailed(1, "no fork", final=False), "stale_attempt"),
     (view(S.PENDING, unstarted_claims=5), StartFailed(1, "no fork", final=False), "CRASHED"),
+    (view(S.PENDING, unstarted_claims=5), HandedBack(1), "back: Scheduled"),
+    (view(S.PENDING, claimable=False), HandedBack(1), "CANCELLED"),
+    (view(S.PENDING), HandedBack(2), "stale_attempt"),
+    (view(S.RUNNING), HandedBack(1), "stale_attempt"),
+    (view(S.CANCELLED), HandedBack(1), "stale_attempt"),
     # The clockwork
     (view(S.PENDING, unstarted_claims=4), LeaseEnded(), "back: Scheduled"),
     (view(S.PENDING, unstarted_claims=5), LeaseEnded(), "CRASHED"),
@@ -177,6 +183,18 @@ def test_a_start_that_fails_waits_longer_each_time() -> None:
         assert isinstance(verdict, Delay)
         delays.append(verdict.delay_seconds)
     assert [2.0, 4.0, 8.0, 16.0] == delays
+
+
+@pytest.mark.parametrize("due", [NOW - timedelta(seconds=9), NOW + timedelta(seconds=1.5)], ids=["overdue", "early"])
+def test_what_is_handed_back_has_lost_nothing(due: datetime) -> None:
+    """A run whose agent stopped before it began is due when it was; neither a retry nor one of its claims is used."""
+    verdict = propose(view(S.PENDING, due=due, unstarted_claims=3, retries_used=1), HandedBack(1), NOW)
+    assert isinstance(verdict, Delay)
+    assert (due, 2, 1) == (
+        NOW + timedelta(seconds=verdict.delay_seconds),
+        verdict.unstarted_claims,
+        verdict.retries_used,
+    )
 
 
 def test_coming_back_gives_the_retry_back() -> None:

@@ -19,6 +19,7 @@ from alisio_server.orchestration.proposals import (
     Blocked,
     Delay,
     ExecutorSays,
+    HandedBack,
     LeaseEnded,
     NewState,
     Overdue,
@@ -103,6 +104,14 @@ class Rules(RuleBasedStateMachine):
         """Let the agent say that it could not start what it holds."""
         attempt = self.view.attempt
         verdict = self._propose(StartFailed(attempt, "no such file", final))
+        if not isinstance(verdict, Reject):
+            self.executors.discard(attempt)
+
+    @rule()
+    def hand_back(self) -> None:
+        """Let the agent say that it will not begin what it holds."""
+        attempt = self.view.attempt
+        verdict = self._propose(HandedBack(attempt))
         if not isinstance(verdict, Reject):
             self.executors.discard(attempt)
 

@@ -12,7 +12,6 @@ from uuid import UUID
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import JSON, Column, insert, text
-from tests.conftest import NewDatabase
 
 from alisio.contract.base import utc_now
 from alisio.contract.ids import new_id
@@ -22,6 +21,7 @@ from alisio_server.database.indexes import metadata
 from alisio_server.database.types import Instant, Tags
 from alisio_server.embedded import downgrade_database, reset_database, upgrade_database
 from alisio_server.errors import ConflictError, InvalidInputError
+from tests.conftest import NewDatabase
 
 
 @pytest.fixture
@@ -45,7 +45,15 @@ def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch
         Database("postgresql://me@127.0.0.1/runs")
 
 
-SQLITE_SCHEMA = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+SQLITE_SCHEMA = (
+    "SELECT name, trim(sql, ')') AS sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL"
+)
+SQLITE_TRIGGERS = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+POSTGRES_TRIGGERS = """
+    SELECT tgname FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL
+    SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prorettype = 'trigger'::regtype
+"""
 POSTGRES_SCHEMA = """
     SELECT attrelid::regclass::text AS name, concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull,
            pg_get_expr(adbin, adrelid), attidentity) AS sql
@@ -56,7 +64,7 @@ POSTGRES_SCHEMA = """
     SELECT conrelid::regclass::text, concat_ws(' ', conname, pg_get_constraintdef(oid))
     FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype != 'n'
     UNION ALL
-    SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'
+    SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexname != 'ix_flow_run_name_parts'
 """
 
 
@@ -67,10 +75,16 @@ def schema_of(database: Database) -> dict[str, list[str]]:
     schema: dict[str, list[str]] = {}
     for row in rows:
         if row.name != "alembic_version":
-            schema.setdefault(row.name, []).extend(
-                re.split(r",\s+|\s*\n\s*", row.sql) if database.is_sqlite else [row.sql]
-            )
+            parts = re.split(r"[\s,]*\n[\s,]*|,\s+", row.sql) if database.is_sqlite else [row.sql]
+            schema.setdefault(row.name, []).extend(filter(None, parts))
     return {name: sorted(parts) for name, parts in schema.items()}
+
+
+def triggers_of(database: Database) -> set[str]:
+    """Read the names of every trigger, and of the functions that they call."""
+    with database.read() as connection:
+        rows = connection.execute(text(SQLITE_TRIGGERS if database.is_sqlite else POSTGRES_TRIGGERS))
+        return set(rows.scalars())
 
 
 def fill(database: Database) -> None:
@@ -118,15 +132,35 @@ def test_head_is_the_newest_revision() -> None:
 def test_up_and_down_and_up_again(database: Database) -> None:
     """Every revision can be taken back with rows in every table, which leaves no table, and be applied again."""
     migrate.upgrade(database)
-    expected = schema_of(database)
+    expected = (migrate.HEAD, schema_of(database), triggers_of(database))
 
     fill(database)
     while migrate.current_revision(database) is not None:
         migrate.downgrade(database, "-1")
-    assert {} == schema_of(database)
+    assert ({}, set()) == (schema_of(database), triggers_of(database))
 
     migrate.upgrade(database)
-    assert (migrate.HEAD, expected) == (migrate.current_revision(database), schema_of(database))
+    assert expected == (migrate.current_revision(database), schema_of(database), triggers_of(database))
+
+
+def test_a_server_without_trigrams_is_enough(database: Database) -> None:
+    """Where pg_trgm cannot be had, its index is left out and nothing else; where it can, the index is there."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has no extensions")
+    parts = text("SELECT count(*) FROM pg_indexes WHERE indexname = 'ix_flow_run_name_parts'")
+    with database.write() as connection:
+        # A function of the extension's is there already, so it cannot be installed.
+        connection.execute(text("CREATE FUNCTION set_limit(real) RETURNS real LANGUAGE sql AS 'SELECT $1'"))
+    migrate.upgrade(database)
+    with database.read() as connection:
+        assert 0 == connection.execute(parts).scalar_one()
+    assert migrate.HEAD == migrate.current_revision(database)
+
+    with database.write() as connection:
+        connection.execute(text("DROP FUNCTION set_limit"))
+    migrate.reset(database)
+    with database.read() as connection:
+        assert 1 == connection.execute(parts).scalar_one()
 
 
 def test_reset_removes_everything(database: Database, url: str) -> None:

@@ -15,12 +15,12 @@ def test_content_comes_back(tmp_path: Path) -> None:
     store.put("bundles/ab", b"two")
 
     assert b"two" == store.get("bundles/ab")
-    assert store.exists("bundles/ab")
+    assert 3 == store.size_of("bundles/ab")
 
     store.delete("bundles/ab")
     store.delete("bundles/ab")
 
-    assert not store.exists("bundles/ab")
+    assert store.size_of("bundles/ab") is None
 
 
 def test_missing_content_is_a_key_error(tmp_path: Path) -> None:
@@ -57,7 +57,5 @@ def test_clients_are_sent_to_this_servers_routes(tmp_path: Path) -> None:
     store = FileObjectStore(tmp_path)
 
     assert "/api/bundles/ab/content" == store.download_url("bundles/ab")
-    assert ("PUT", "/api/bundles/ab/content") == (
-        store.upload_for("bundles/ab", 3).method,
-        store.upload_for("bundles/ab", 3).url,
-    )
+    upload = store.upload_for("bundles/ab", 3, "ab")
+    assert ("PUT", "/api/bundles/ab/content") == (upload.method, upload.url)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from sqlalchemy import Connection, select, text
 
 from alisio.contract.access import KEY_PATTERN, ApiKeyCreate, Role
+from alisio.contract.work_pools import WorkPoolCreate
 from alisio_server.access.callers import Caller
 from alisio_server.access.changes import Change, record_change
 from alisio_server.adapters.aws.secrets import Secret
 from alisio_server.database import migrate
 from alisio_server.database.access_tables import api_key
 from alisio_server.database.engine import Database
+from alisio_server.database.tables import work_pool
 from alisio_server.orchestration.api_keys import create_api_key, revoke_api_key
+from alisio_server.orchestration.work_pools import create_work_pool
 from alisio_server.services import Transaction
 
 _CALLER = Caller("cdk deploy", Role.ADMIN)
@@ -73,6 +76,25 @@ def ensure_key(database: Database, secret: Secret, role: Role) -> bool:
         )
         # Before the commit: a key that nobody was told would be of no use.
         secret.write(key.text)
+    return True
+
+
+def ensure_pool(database: Database, name: str) -> bool:
+    """Make the work pool that the stage's own agents serve, unless it is there.
+
+    Args:
+        database: Where pools are.
+        name: The pool's.
+
+    Returns:
+        Whether it was made.
+    """
+    with database.write() as connection:
+        if connection.execute(select(work_pool.c.id).where(work_pool.c.name == name)).first() is not None:
+            return False
+        tx = Transaction(connection, database)
+        create_work_pool(tx, WorkPoolCreate(name=name))
+        record_change(connection, Change(_CALLER, "create_work_pool", f"/api/work-pools/{name}", ("name",)), tx.now())
     return True
 
 

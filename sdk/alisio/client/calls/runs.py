@@ -9,6 +9,7 @@ from uuid import UUID
 
 from alisio.client.calls.base import Call, path_of
 from alisio.contract.base import Count, Page
+from alisio.contract.history import FlowRunHistory, FlowRunHistoryQuery
 from alisio.contract.reports import ReportAnswer
 from alisio.contract.runs import (
     FlowRun,
@@ -33,6 +34,11 @@ def filter_flow_runs(query: FlowRunQuery) -> Call[Page[FlowRun]]:
 def count_flow_runs(which: FlowRunFilter) -> Call[Count]:
     """Count flow runs."""
     return Call("POST", "/flow-runs/count", Count, which)
+
+
+def read_flow_run_history(query: FlowRunHistoryQuery) -> Call[FlowRunHistory]:
+    """Count flow runs over time, by their state."""
+    return Call("POST", "/flow-runs/history", FlowRunHistory, query)
 
 
 def read_flow_run(flow_run_id: UUID) -> Call[FlowRun]:

@@ -1,0 +1,68 @@
+"""ministack, which stands in for AWS on this machine."""
+
+from __future__ import annotations
+
+import http.client
+import os
+from pathlib import Path
+
+from alisio.cloud.local import processes
+
+REGION = "us-east-1"
+
+
+class LocalAws:
+    """One ministack on 127.0.0.1; all that is in it is lost when it ends.
+
+    Args:
+        program: What to start.
+        folder: Of its files and its log.
+        port: Where it listens; None takes a free one.
+    """
+
+    def __init__(self, program: Path, folder: Path, port: int | None = None) -> None:
+        self.port = port or processes.free_port()
+        self._program = program
+        self._folder = folder
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables with which boto3 and the CDK find it."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+
+    def start(self) -> processes.Process:
+        """Start it; returns when it answers.
+
+        Raises:
+            CloudError: It cannot be started.
+        """
+        # Functions inherit its variables, so it gets no others of the caller.
+        environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(self._folder),
+            "GATEWAY_PORT": str(self.port),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "STATE_DIR": str(self._folder / "state"),
+            "S3_DATA_DIR": str(self._folder / "s3"),
+        }
+        log = self._folder / "ministack.log"
+        process = processes.start([str(self._program)], log, environment)
+        processes.wait_for(process, self._answers, "ministack", log)
+        return process
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/_ministack/health")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
