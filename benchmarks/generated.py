@@ -171,10 +171,11 @@ def _write_postgresql(connection: Connection, lines: Iterator[_Line]) -> None:
     connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
     connection.execute(text("SET LOCAL maintenance_work_mem = '256MB'"))
     statement = f"COPY flow_run ({', '.join(_COLUMNS)}) FROM STDIN"
-    with _without_indexes(connection), connection.connection.cursor() as cursor:
+    driver: Any = connection.connection.driver_connection
+    with _without_indexes(connection), driver.cursor() as cursor:
         while batch := list(islice(lines, _BATCH)):
             texts = ("\t".join("\\N" if field is None else field for field in line) for line in batch)
-            cursor.copy_expert(statement, io.StringIO("\n".join(texts)))  # type: ignore[attr-defined] # psycopg2's
+            cursor.copy_expert(statement, io.StringIO("\n".join(texts)))
 
 
 @contextmanager

@@ -87,7 +87,9 @@ def send_each(running: Stack, requests: Iterable[Request]) -> Load:
 
 
 def _send(running: Stack, requests: Iterator[Request], until: float) -> tuple[list[float], int]:
-    connection = http.client.HTTPConnection(urlsplit(str(running.api.base_url)).netloc, timeout=60)
+    url = urlsplit(str(running.api.base_url))
+    key = {name: running.api.headers[name] for name in ("Authorization",) if name in running.api.headers}
+    connection = http.client.HTTPConnection(url.netloc, timeout=60)
     latencies: list[float] = []
     turned_away = 0
     try:
@@ -96,8 +98,8 @@ def _send(running: Stack, requests: Iterator[Request], until: float) -> tuple[li
             if begun >= until:
                 break
             content = json.dumps(request.body).encode()
-            headers = {"Content-Type": "application/json"}
-            connection.request(request.method, f"/api/{request.path}", body=content, headers=headers)
+            headers = {"Content-Type": "application/json", **key}
+            connection.request(request.method, f"{url.path}{request.path}", body=content, headers=headers)
             answer = connection.getresponse()
             said = answer.read()
             if answer.status == request.status:

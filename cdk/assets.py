@@ -111,7 +111,7 @@ def build_functions(architecture: Architecture) -> FunctionsCode:
 
 
 def _digest(architecture: Architecture) -> str:
-    where = [architecture] if architecture == "arm64" else [architecture, platform.machine()]
+    where: list[str] = [architecture] if architecture == "arm64" else [architecture, platform.machine()]
     if _runs_on_this_python(architecture):
         where.append(sys.version)
     digest = hashlib.sha256("\n".join(where).encode())

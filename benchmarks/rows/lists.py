@@ -41,8 +41,10 @@ def _kinds(homes: Homes, runs: int) -> dict[str, list[Request]]:
         yesterday | {"state_types": ["FAILED"]},
     ]
     listed = [{"sort": sort} for sort in ("created_desc", "created_asc", "due_desc", "due_asc")]
-    month = {"start": _ago(now, days=30), "end": now.isoformat(), "bucket_seconds": 86_400}
-    day = {"start": _ago(now, days=1), "end": now.isoformat(), "bucket_seconds": 3_600}
+    # As a dashboard asks: its buckets begin with an hour, and hours that are counted lie in one bucket.
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    month = {"start": _ago(hour, days=30), "end": now.isoformat(), "bucket_seconds": 86_400}
+    day = {"start": _ago(hour, days=1), "end": now.isoformat(), "bucket_seconds": 3_600}
     histories = [month, month | {"bucket_seconds": 6 * 3_600}, month | {"filter": deployment}, day]
     return {
         "list": [Request("flow-runs/filter", body) for body in listed],

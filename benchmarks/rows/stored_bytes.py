@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from benchmarks.databases import postgres
 from benchmarks.figure import Figure, Row
 from benchmarks.stacks import Stack, stack
-from tests.postgres import Postgres
 
 _SIZE = {
     "SQLite": "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
@@ -62,10 +62,8 @@ def _rows(running: Stack, table: str) -> int:
 
 def _measure() -> Iterator[Figure]:
     with ExitStack() as ends:
-        postgres = Postgres()
-        ends.callback(postgres.close)
-        postgres.start()
-        for database, url in (("SQLite", None), ("PostgreSQL", postgres.create_database(empty=True))):
+        server = ends.enter_context(postgres())
+        for database, url in (("SQLite", None), ("PostgreSQL", server.create_database(empty=True))):
             with stack(database=url) as running:
                 for name, kind in _KINDS.items():
                     sizes = [_bytes_each(running, name)]

@@ -92,19 +92,20 @@ class Server(Construct):
         )
 
     def _migrate(self, identity: Identity) -> Construct:
-        """Bring the database to the version of the code, with keys and the agents' pool, whenever the code changes."""
+        """Bring the database to the version of the code, with keys and the agents' pool, whenever one changes."""
         environment = {
             "ALISIO_ADMIN_KEY_SECRET_ARN": identity.admin_key.secret_arn,
             "ALISIO_AGENT_KEY_SECRET_ARN": identity.agent_key.secret_arn,
         }
+        reasons = {"Code": self._surroundings.code.digest}
         agents = self._surroundings.stage.agents
         if agents is not None:
-            environment["ALISIO_AGENT_POOL"] = agents.pool
+            environment["ALISIO_AGENT_POOL"] = reasons["AgentPool"] = agents.pool
         migrate = self._make("migrate", _MIGRATE_TIMEOUT, environment, goes_live=False)
         for secret in (identity.admin_key, identity.agent_key):
             secret.grant_read(migrate.role)
             secret.grant_write(migrate.role)
-        return make_custom_resource(self, "Migrations", migrate, {"Code": self._surroundings.code.digest})
+        return make_custom_resource(self, "Migrations", migrate, reasons)
 
     def _go_live(self, migrations: Construct, queues: Queues, clockwork: Clockwork) -> lambda_.Alias:
         # The removal of queues comes last in a destruction, when nothing is left that could make one.

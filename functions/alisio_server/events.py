@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from alisio.contract.base import MAX_JSON_DEPTH
-from alisio.contract.reports import MAX_REPORT_BYTES, MAX_REPORT_GZIP_BYTES
+from alisio.contract.reports import GZIPPED_JSON, MAX_REPORT_BYTES, MAX_REPORT_GZIP_BYTES
 from alisio_server.errors import BadRequestError, TooLargeError, UnsupportedContentTypeError
 
 JSON_WANTED = "send the body as JSON, with `Content-Type: application/json`"
@@ -93,7 +93,7 @@ def headers_of(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def unpacked(event: Event) -> Event:
-    """Unpack a body that came with `Content-Encoding: gzip`.
+    """Unpack a body that is gzipped: one called `GZIPPED_JSON`, or one that came with `Content-Encoding: gzip`.
 
     Returns:
         The same event, or one with the plain body.
@@ -104,6 +104,8 @@ def unpacked(event: Event) -> Event:
     """
     headers = headers_of(event)
     encoding = headers.get("content-encoding", "identity").strip().lower()
+    if headers.get("content-type") == GZIPPED_JSON:
+        encoding = "gzip"
     if encoding == "identity":
         return event
     if encoding != "gzip":

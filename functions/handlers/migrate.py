@@ -17,7 +17,6 @@ from alisio_server.adapters.aws.function_logs import logged_call, logger
 from alisio_server.adapters.aws.opening import open_database
 from alisio_server.adapters.aws.secrets import open_secret
 
-_ID = "database"
 _POOL = "ALISIO_AGENT_POOL"
 _KEYS = {Role.ADMIN: "ALISIO_ADMIN_KEY_SECRET_ARN", Role.AGENT: "ALISIO_AGENT_KEY_SECRET_ARN"}
 
@@ -30,10 +29,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         context: Lambda's context.
 
     Returns:
-        `PhysicalResourceId`, and the revision as `Data`.
+        `PhysicalResourceId`, which names the revision, and the revision as `Data`.
     """
     if event["RequestType"] == "Delete":
-        return {"PhysicalResourceId": _ID}
+        return {"PhysicalResourceId": event["PhysicalResourceId"]}
     with logged_call(context):
         address = read_database_address(os.environ)
         database = open_database(address)
@@ -48,4 +47,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         finally:
             database.dispose()
         logger.info("the database is at revision %s", revision)
-    return {"PhysicalResourceId": _ID, "Data": {"Revision": revision}}
+    # Another revision is another resource: a deployment that fails later on is taken back by deleting that one, and not
+    # by an update in which the code of before would refuse a database that is newer.
+    return {"PhysicalResourceId": f"database-{revision}", "Data": {"Revision": revision}}

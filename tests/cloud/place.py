@@ -16,6 +16,7 @@ from tests.e2e.backends import CloudBackend
 
 GROUP = "alisio-local"
 CLOCKWORK = "clockwork"
+_NOBODY = "http://127.0.0.1:9"
 
 
 class CloudPlace:
@@ -71,7 +72,7 @@ class CloudPlace:
     def call(self, function: str, event: Mapping[str, Any]) -> Any:
         """Call a function as the cloud does, wait for its answer, and fail where it raised."""
         answer = self.client("lambda").invoke(
-            FunctionName=f"{GROUP}-{function}", Qualifier="live", Payload=json.dumps(event).encode()
+            FunctionName=_full_name(function), Qualifier="live", Payload=json.dumps(event).encode()
         )
         payload = answer["Payload"].read()
         assert "FunctionError" not in answer, payload
@@ -81,9 +82,27 @@ class CloudPlace:
         """Do what EventBridge does every minute."""
         self.call("tick", {"source": "clockwork"})
 
+    @contextmanager
+    def unreachable_sqs(self, *functions: str) -> Iterator[None]:
+        """Have functions find nobody where SQS is meanwhile, by a version of theirs that looks for it elsewhere."""
+        client = self.client("lambda")
+        before = {name: client.get_alias(FunctionName=name, Name="live") for name in map(_full_name, functions)}
+        for name in before:
+            given = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+            broken = {"Variables": given | {"AWS_ENDPOINT_URL_SQS": _NOBODY}}
+            client.update_function_configuration(FunctionName=name, Environment=broken)
+            version = client.publish_version(FunctionName=name)["Version"]
+            client.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+            client.update_function_configuration(FunctionName=name, Environment={"Variables": given})
+        try:
+            yield
+        finally:
+            for name, alias in before.items():
+                client.update_alias(FunctionName=name, Name="live", FunctionVersion=alias["FunctionVersion"])
+
     def function_processes(self, function: str) -> list[psutil.Process]:
         """List the processes in which a function runs at the moment."""
-        name = f"{GROUP}-{function}"
+        name = _full_name(function)
         family = psutil.Process(self.cloud.aws.pid).children(recursive=True)
         return [process for process in family if _variable(process, "AWS_LAMBDA_FUNCTION_NAME") == name]
 
@@ -102,6 +121,10 @@ class CloudPlace:
             for process in family:
                 if process.is_running():
                     process.resume()
+
+
+def _full_name(function: str) -> str:
+    return f"{GROUP}-{function}"
 
 
 def _variable(process: psutil.Process, name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
@@ -43,7 +44,7 @@ def test_verify_says_what_an_emulator_cannot_show(stack: Stack) -> None:
     )
 
     assert 1 == done.returncode, done.stderr
-    result = {found["check"]: found["outcome"] for found in _json(done.stdout)}
+    result = {found["check"]: found["outcome"] for found in json.loads(done.stdout)}
     assert {
         "the API speaks TLS": "failed",
         "the API wants a key": "passed",
@@ -76,9 +77,3 @@ def test_destroy_leaves_nothing(backend: Backend, place: CloudPlace) -> None:
     assert [] == [name for name in functions if name.startswith(GROUP)]
     buckets = [bucket["Name"] for bucket in place.client("s3").list_buckets()["Buckets"]]
     assert [] == [name for name in buckets if name.startswith(GROUP)]
-
-
-def _json(text: str) -> list[dict[str, str]]:
-    import json
-
-    return list(json.loads(text))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from uuid import UUID
 
 from alisio.client import Client
@@ -11,18 +11,22 @@ from alisio.contract.runs import FlowRunCreate
 from tests.cloud.place import CloudPlace
 from tests.e2e.flows import QUICK, RECORDED
 from tests.e2e.stack import Stack
+from tests.waiting import wait_until
 
 
 def _client(stack: Stack) -> Client:
     return Client.over_http(stack.backend.api_url, stack.backend.environment["ALISIO_API_KEY"])
 
 
+def _are_made(made: list[Future[str]], number: int) -> bool:
+    return sum(one.done() for one in made) > number
+
+
 def test_a_function_killed_in_the_middle_of_requests_loses_and_doubles_nothing(stack: Stack, place: CloudPlace) -> None:
     """Clients ask again with the same idempotency key, so each wish makes one run."""
     deployed = stack.deploy(QUICK)
     wishes = [f"{stack.pool}-{number}" for number in range(24)]
-    over = threading.Event()
-    killed = 0
+    kills = 4
 
     def make(wish: str) -> str:
         with _client(stack) as client:
@@ -30,16 +34,27 @@ def test_a_function_killed_in_the_middle_of_requests_loses_and_doubles_nothing(s
 
     with ThreadPoolExecutor(4) as pool:
         made = [pool.submit(make, wish) for wish in wishes]
-        while not all(one.done() for one in made):
-            for process in place.function_processes("api")[:1]:
-                process.kill()
-                killed += 1
-            over.wait(0.3)
+        for number in range(kills):
+            # Fewer than the tries of a client, and each in the midst of what is still to be made.
+            wait_until(partial(_are_made, made, number), 60, "some of the runs to be made")
+            wait_until(lambda: place.function_processes("api"))[0].kill()
+        assert not all(one.done() for one in made)
         run_ids = {one.result() for one in made}
 
-    assert killed > 0
     assert len(wishes) == len(run_ids)
     assert run_ids == {run["id"] for run in stack.runs()}
+
+
+def test_runs_are_made_while_sqs_is_away_and_start_when_it_is_back(stack: Stack, place: CloudPlace) -> None:
+    """What could not be rung for is noted with the run, and rung for by a later tick."""
+    deployed = stack.deploy(QUICK)
+    stack.start_agent()
+
+    with place.unreachable_sqs("api", "tick"):
+        run_ids = stack.create_runs(deployed, {}, {})
+        place.tick()
+
+    assert [1, 1] == [stack.wait_for_run(run_id, "COMPLETED")["attempt"] for run_id in run_ids]
 
 
 def test_a_database_that_does_not_answer_costs_no_run(stack: Stack, place: CloudPlace) -> None:

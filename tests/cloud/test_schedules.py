@@ -52,7 +52,7 @@ def test_an_active_schedule_has_an_entry_and_a_deleted_one_none(stack: Stack, pl
     assert entry not in place.entries()
     stack.cli("deployment", "resume", deployed.address)
     assert entry in place.entries()
-    stack.cli("deployment", "delete", deployed.address, "--yes")
+    stack.cli("deployment", "delete", deployed.address)
     assert entry not in place.entries()
 
 

@@ -148,7 +148,7 @@ class CloudBackend:
         subprocess.run([*ALISIO, "cloud", "down"], env=self.environment, check=True)
         if started is not None:
             pids = (started["aws"]["pid"], started["database"]["pid"])
-            assert [] == [pid for pid in pids if psutil.pid_exists(pid)], "processes were left behind"
+            assert [] == [pid for pid in pids if _lives(pid)], "processes were left behind"
             assert not Path(started["folder"]).exists()
 
 
@@ -164,6 +164,13 @@ def clean_environment(home: Path) -> dict[str, str]:
     """Take this process's variables without its own Alisio settings, and with a home of its own."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("ALISIO_")}
     return ours | {"ALISIO_HOME": str(home), "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def free_port() -> int:

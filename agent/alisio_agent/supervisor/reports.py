@@ -225,8 +225,8 @@ def render(rows: list[Row], attempt: int, sequence: int, dropped: int) -> bytes:
 
 def compress(body: bytes) -> tuple[bytes, dict[str, str]]:
     """Gzip a body where that pays, and give the headers that go with it."""
-    headers = {"Content-Type": "application/json"}
     if len(body) < _GZIP_FROM_BYTES:
-        return body, headers
+        return body, {"Content-Type": "application/json"}
     squeezer = zlib.compressobj(level=6, wbits=31)
-    return squeezer.compress(body) + squeezer.flush(), headers | {"Content-Encoding": "gzip"}
+    # Not as a Content-Encoding: API Gateway would read the bytes as the text that JSON is.
+    return squeezer.compress(body) + squeezer.flush(), {"Content-Type": "application/json+gzip"}

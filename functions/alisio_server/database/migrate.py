@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, select, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.schema import CreateTable
 
 from alisio_server.database.engine import Database
 from alisio_server.errors import ConflictError, InvalidInputError
@@ -106,9 +107,9 @@ def _locked(database: Database) -> Iterator[Connection]:
     """
     try:
         with database.write() as connection:
-            _version.create(connection, checkfirst=True)
+            connection.execute(CreateTable(_version, if_not_exists=True))
     except IntegrityError:
-        # Another process made it between the look and the making.
+        # Another process made it between PostgreSQL's look and the making.
         pass
     with database.write() as connection:
         if not database.is_sqlite:

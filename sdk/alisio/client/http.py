@@ -14,7 +14,7 @@ from alisio.client.calls import runs
 from alisio.client.calls.base import UPLOAD_SECONDS, Call, Reply, delay_before_retry, encode_body, read_answer
 from alisio.client.discovery import is_loopback
 from alisio.contract.deployments import Upload
-from alisio.contract.reports import ReportAnswer
+from alisio.contract.reports import GZIPPED_JSON, ReportAnswer
 from alisio.exceptions import ApiError, ApiUnreachableError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class HttpTransport:
             headers["Content-Type"] = content_type
         if len(content) > _GZIP_OVER_BYTES and content_type == "application/json":
             content = gzip.compress(content, compresslevel=5, mtime=0)
-            headers["Content-Encoding"] = "gzip"
+            headers["Content-Type"] = GZIPPED_JSON
         return self._client.request(
             call.method,
             self._base + call.path,

@@ -28,12 +28,10 @@ class Account:
     Attributes:
         id: The twelve digits of the account.
         region: Where stacks are deployed.
-        arn: Of the user or the role.
     """
 
     id: str
     region: str
-    arn: str
 
 
 class Aws:
@@ -77,7 +75,7 @@ class Aws:
         """
         with aws_errors():
             answer = self.client("sts").get_caller_identity()
-        return Account(answer["Account"], self.region, answer["Arn"])
+        return Account(answer["Account"], self.region)
 
     @property
     def endpoint(self) -> str | None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
@@ -42,7 +43,7 @@ class Cdk:
     """The CDK on Alisio's app.
 
     Args:
-        context: Given to the app, by name; `stage` is among it.
+        context: Given to the app, by name, such as `stage`.
         say: Shows a line to the user.
         environment: More variables of the CDK and of the app.
 
@@ -70,7 +71,7 @@ class Cdk:
         Raises:
             CdkFailedError: It ended with an error. The text is its last word.
         """
-        code, lines = self._stream([*self._command(), *arguments, *self._options()])
+        code, lines = self._ask(*arguments)
         if code != 0:
             raise CdkFailedError("cdk_failed", f"`cdk {arguments[0]}` failed: {last_word(lines)}")
 
@@ -88,25 +89,25 @@ class Cdk:
         if code != 0:
             raise CdkFailedError("cdk_failed", f"`cdk bootstrap` failed: {last_word(lines)}")
 
-    def differs(self, *arguments: str) -> bool:
+    def differs(self) -> bool:
         """Show in what the app differs from what is deployed, and tell whether it does.
 
         Raises:
             CdkFailedError: The CDK cannot tell.
         """
-        code, lines = self._stream([*self._command(), "diff", "--fail", *arguments, *self._options()])
+        code, lines = self._ask("diff", "--fail")
         if code not in (0, 1) or (code == 1 and not any("Number of stacks with differences" in line for line in lines)):
             raise CdkFailedError("cdk_failed", f"`cdk diff` failed: {last_word(lines)}")
         return code == 1
 
-    def _command(self) -> list[str]:
+    def _ask(self, *arguments: str) -> tuple[int, list[str]]:
+        """Run a command on the app; returns its exit code, and its last lines."""
         # The Python that runs this has the app's libraries; another that is first in the PATH need not.
-        return [str(self._program), "--app", f'"{sys.executable}" -m cdk.app']
-
-    def _options(self) -> list[str]:
-        given = [part for name, value in self._context.items() for part in ("--context", f"{name}={value}")]
-        # A folder for each stage: two that share one wait for each other, or spoil it.
-        return [*given, "--no-notices", "--output", str(self._app / "cdk.out" / self._context["stage"])]
+        command = [str(self._program), "--app", f'"{sys.executable}" -m cdk.app', *arguments, "--no-notices"]
+        command += [part for name, value in self._context.items() for part in ("--context", f"{name}={value}")]
+        # Two commands that wrote their templates to one folder would stand in each other's way.
+        with tempfile.TemporaryDirectory(prefix="alisio-cdk-") as output:
+            return self._stream([*command, "--output", output])
 
     def _stream(self, command: Sequence[str], folder: Path | None = None) -> tuple[int, list[str]]:
         kept: deque[str] = deque(maxlen=_LAST_LINES)

@@ -23,22 +23,15 @@ class DeployedStack:
 
     Attributes:
         name: Such as `alisio-dev-core`.
-        part: What follows the stage in it, such as `core`.
         status: CloudFormation's word, such as `UPDATE_COMPLETE`.
         updated: When it was changed last.
         outputs: What it tells, by name.
     """
 
     name: str
-    part: str
     status: str
     updated: datetime
     outputs: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def is_well(self) -> bool:
-        """Whether the last change of it succeeded."""
-        return self.status in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
 def find_stacks(aws: Aws, stage: str) -> list[DeployedStack]:
@@ -51,7 +44,7 @@ def find_stacks(aws: Aws, stage: str) -> list[DeployedStack]:
     with aws_errors():
         pages = aws.client("cloudformation").get_paginator("describe_stacks").paginate()
         found = [stack for page in pages for stack in page["Stacks"] if stack["StackName"].startswith(prefix)]
-    return sorted((_read(stack, prefix) for stack in found), key=lambda stack: stack.name)
+    return sorted(map(_read, found), key=lambda stack: stack.name)
 
 
 def read_outputs(aws: Aws, stage: str) -> dict[str, str]:
@@ -134,8 +127,7 @@ def _events(aws: Aws, stack_name: str) -> Iterator[Mapping[str, Any]]:
             yield from page["StackEvents"]
 
 
-def _read(stack: Mapping[str, Any], prefix: str) -> DeployedStack:
-    name = stack["StackName"]
+def _read(stack: Mapping[str, Any]) -> DeployedStack:
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     updated = stack.get("LastUpdatedTime") or stack["CreationTime"]
-    return DeployedStack(name, name.removeprefix(prefix), stack["StackStatus"], updated, outputs)
+    return DeployedStack(stack["StackName"], stack["StackStatus"], updated, outputs)

@@ -17,6 +17,9 @@ from alisio.contract.state_record import StateRecord
 MAX_REPORT_ROWS = 1_000
 MAX_REPORT_BYTES = 4_000_000
 MAX_REPORT_GZIP_BYTES = 1_000_000
+GZIPPED_JSON = "application/json+gzip"
+"""The content type of a JSON body that is gzipped. API Gateway reads what is called `application/json` as text, with
+whatever encoding, and so spoils bytes that are none."""
 MAX_LOG_MESSAGE = 100_000
 
 States = Annotated[list[StateRecord], Field(max_length=1_000)]

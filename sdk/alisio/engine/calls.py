@@ -13,6 +13,7 @@ from alisio.engine.reporter import open_recording
 from alisio.engine.runs import FlowRun
 from alisio.engine.task_rules import Prepared, prepare, task_steps
 from alisio.flows import Flow
+from alisio.results.reference import StoredResult
 from alisio.states import State
 from alisio.tasks import Task
 
@@ -70,12 +71,20 @@ def call_task(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any
 
 async def _await_flow(flow: Flow[Any, Any], parameters: dict[str, Any], wait_for: Any, return_state: bool) -> Any:
     state = await drive_async(flow_steps(_recorded(flow, parameters), wait_for))
-    return state if return_state else state.result()
+    return state if return_state else await _result_of(state)
 
 
 async def _await_task(prepared: Prepared, return_state: bool) -> Any:
     state: State[Any] = await drive_async(task_steps(prepared))
-    return state if return_state else state.result()
+    return state if return_state else await _result_of(state)
+
+
+async def _result_of(state: State[Any]) -> Any:
+    if type(state.data) is not StoredResult:
+        return state.result()
+    import asyncio
+
+    return await asyncio.to_thread(state.result)
 
 
 def _recorded(flow: Flow[Any, Any], parameters: dict[str, Any]) -> FlowRun:

@@ -77,6 +77,7 @@ def flow_steps(run: FlowRun, wait_for: Any = None) -> Steps:
         current_task_run.reset(task_token)
         current_flow_run.reset(flow_token)
         run.stop_task_runner()
+        _abandon_dropped(run)
     return state
 
 
@@ -168,6 +169,13 @@ def _settled(state: State[Any]) -> State[Any]:
         type_ = StateType.CANCELLED
     first = unfit[0].message or unfit[0].name
     return State(type_, None, f"{len(unfit)} of {len(data)} states are not completed; the first: {first}", data)
+
+
+def _abandon_dropped(run: FlowRun) -> None:
+    """End what tasks that are left behind have submitted since: they would wait for ever."""
+    for future in list(run.futures):
+        if not future.started:
+            future.abandon(State(StateType.CANCELLED, None, "its flow run ended before it started"))
 
 
 def _abandon_futures(run: FlowRun, state: State[Any]) -> None:

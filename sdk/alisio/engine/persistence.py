@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -124,9 +125,9 @@ def _write(place: Place, state: State[Any]) -> None:
 
 
 def _place_of(run: TaskRun | FlowRun, rules: ResultRules) -> Place:
-    identity = _identity_or_none(run)
     around = run.flow_run if isinstance(run, TaskRun) else run.parent
     template = run.definition.results.result_storage_key
+    identity = _identity_or_none(run, found_by_key=template is not None)
     if template is not None and isinstance(run, TaskRun):
         key, searched = _key_of(run, template), True
     else:
@@ -154,11 +155,20 @@ def _has_earlier_attempt(run: FlowRun | None) -> bool:
     return False
 
 
-def _identity_or_none(run: TaskRun | FlowRun) -> str | None:
+def identify(run: TaskRun) -> None:
+    """Give a task run its number among runs alike now: threads will begin them in another order every time."""
+    with suppress(Exception):  # it is told when the run begins
+        _identity_of(run)
+
+
+def _identity_or_none(run: TaskRun | FlowRun, found_by_key: bool) -> str | None:
     try:
         return _identity_of(run)
     except Exception as error:
-        RunLogger(run).warning("a later attempt will run this again: its inputs cannot be hashed: %s", describe(error))
+        if not found_by_key:
+            RunLogger(run).warning(
+                "a later attempt will run this again: its inputs cannot be hashed: %s", describe(error)
+            )
         return None
 
 
@@ -167,9 +177,11 @@ def _identity_of(run: TaskRun | FlowRun) -> str | None:
     if isinstance(run, TaskRun):
         if run.flow_run is None:
             return None
-        # Of a method, the object that it is bound to is an input.
-        inputs = (getattr(run.definition.fn, "__self__", None), _arguments_of(run))
-        return _nth(run.flow_run, run.definition.task_key, hash_of(inputs))
+        if run.identity is None:
+            # Of a method, the object that it is bound to is an input.
+            inputs = (getattr(run.definition.fn, "__self__", None), _arguments_of(run))
+            run.identity = _nth(run.flow_run, run.definition.task_key, hash_of(inputs))
+        return run.identity
     if run.parent is None:
         return None
     # One thread at a time: it counts.

@@ -75,6 +75,14 @@ def persisted(run: FlowRun | TaskRun, steps: Steps) -> Steps:
     return with_persistence(run, rules, steps)
 
 
+def identified(run: TaskRun) -> None:
+    """Tell a submitted run, all of whose inputs are there, from runs alike, where its result is to be stored."""
+    if run.results is not None and run.results.persist:
+        from alisio.engine.persistence import identify
+
+        identify(run)
+
+
 def failed(run: Run, error: Exception) -> State[Any]:
     """Make the state of a run whose code raised an exception."""
     return State(StateType.FAILED, None, describe(error), error, None, run.task_run_id)

@@ -40,6 +40,7 @@ class Run:
         run_count: How often its code was started.
         outbox: Where its news go; None: nobody keeps them.
         closed: Nothing more is recorded of it.
+        identity: By which other attempts know a task run or a subflow run; None: nobody has asked.
         results: What holds for its result; None: it is not stored.
     """
 
@@ -48,6 +49,7 @@ class Run:
         "definition",
         "history",
         "id",
+        "identity",
         "log_prints",
         "name",
         "outbox",
@@ -74,6 +76,7 @@ class Run:
         self.results = rules_within(definition.results, around)
         self.run_count = 0
         self.closed = False
+        self.identity: str | None = None
 
     @property
     def task_run_id(self) -> UUID | None:
@@ -117,7 +120,6 @@ class FlowRun(Run):
         cancel_requested: Somebody asked for its cancellation.
         left_behind: Whether a task that it submitted, or one of its subflows, still runs after its end.
         abort_reason: What has stopped it from outside, in one line, where that is known.
-        identity: By which other attempts know a subflow run; None: nobody has asked.
     """
 
     __slots__ = (
@@ -127,7 +129,6 @@ class FlowRun(Run):
         "cancel_requested",
         "definition",
         "futures",
-        "identity",
         "left_behind",
         "parameters",
         "parent",
@@ -165,7 +166,6 @@ class FlowRun(Run):
         self.cancel_requested = False
         self.left_behind = False
         self.abort_reason: str | None = None
-        self.identity: str | None = None
         self._indexes: dict[str, Iterator[int]] = {}
         self._task_runner: TaskRunner | None = None
 
@@ -271,6 +271,7 @@ class TaskRun(Run):
         self.args = ()
         self.kwargs = {}
         self.parameters = {}
+        self.identity = None
 
     def to_news(self, root_id: UUID) -> dict[str, Any]:
         """Give all that is known of it, as `TaskRunNews` of the contract."""

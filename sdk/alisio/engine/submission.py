@@ -14,9 +14,9 @@ from alisio.context import current_flow_run
 from alisio.contract.states import StateType
 from alisio.engine.arguments import futures_in
 from alisio.engine.drivers import drive, drive_async, run_coroutine
-from alisio.engine.rules import aborted_state
+from alisio.engine.rules import aborted_state, identified
 from alisio.engine.runs import FlowRun
-from alisio.engine.task_rules import Prepared, prepare, task_steps
+from alisio.engine.task_rules import Prepared, inputs_to_take, prepare, task_steps
 from alisio.futures import FutureList, TaskRunFuture
 from alisio.states import State
 from alisio.task_runners.base import TaskRunner
@@ -89,6 +89,8 @@ def _start(prepared: Prepared) -> TaskRunFuture[Any]:
     run = prepared.run
     future: TaskRunFuture[Any] = TaskRunFuture(run)
     run.note(StateType.PENDING)
+    if not inputs_to_take(prepared):
+        identified(run)
     if run.flow_run is not None:
         run.flow_run.futures.add(future)
         future.add_done_callback(run.flow_run.futures.discard)

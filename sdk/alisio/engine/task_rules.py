@@ -92,7 +92,7 @@ def _to_end(run: TaskRun, prepared: Prepared) -> Steps:
         missing = unfit_input(prepared.found.values())
         if missing is not None:
             return _not_ready(run, missing)
-        _take_results(run, prepared.found)
+        _take_results(prepared)
     try:
         _name(run)
     except ParameterError as error:
@@ -130,8 +130,13 @@ def _not_ready(run: TaskRun, upstream: State[Any]) -> State[Any]:
     return state
 
 
-def _take_results(run: TaskRun, found: dict[str, Found]) -> None:
-    places = [name for name, what in found.items() if name != "wait_for" and what.to_rewrite]
+def inputs_to_take(prepared: Prepared) -> list[str]:
+    """Name the arguments in which results are still to take the place of futures and the like."""
+    return [name for name, what in prepared.found.items() if name != "wait_for" and what.to_rewrite]
+
+
+def _take_results(prepared: Prepared) -> None:
+    run, places = prepared.run, inputs_to_take(prepared)
     if not places:
         return
     bound = run.definition.bind(run.args, run.kwargs)

@@ -50,9 +50,20 @@ class JSONSerializer:
         """Write a value as JSON.
 
         Raises:
-            TypeError: There is a value of another type in it.
+            TypeError: There is a value of another type in it, or a dict that would be read as one.
         """
-        return json.dumps(value, default=_to_typed, ensure_ascii=False, separators=(",", ":")).encode()
+        typed = 0
+
+        def to_typed(found: Any) -> dict[str, Any]:
+            nonlocal typed
+            typed += 1
+            return _to_typed(found)
+
+        text = json.dumps(value, default=to_typed, ensure_ascii=False, separators=(",", ":"))
+        # Reading makes a value of the type that such a dict names: data from elsewhere is not to name one.
+        if text.count(f'"{_TYPE}":') != typed and _typed_in(text) != typed:
+            raise TypeError(f"a dict of {_TYPE!r} and {_VALUE!r} cannot be written as JSON")
+        return text.encode()
 
     def loads(self, content: bytes) -> Any:
         """Read a value from JSON."""
@@ -146,9 +157,22 @@ def _to_typed(value: Any) -> dict[str, Any]:
         raise TypeError(f"a {cls.__module__}.{cls.__qualname__} cannot be written as JSON") from None
 
 
+def _is_typed(read: dict[str, Any]) -> bool:
+    return read.keys() == {_TYPE, _VALUE}
+
+
+def _typed_in(text: str) -> int:
+    seen: list[bool] = []
+    json.loads(text, object_hook=lambda read: seen.append(_is_typed(read)))
+    return sum(seen)
+
+
 def _from_typed(read: dict[str, Any]) -> Any:
-    if read.keys() != {_TYPE, _VALUE}:
+    if not _is_typed(read):
         return read
     from pydantic import TypeAdapter
 
-    return TypeAdapter(_find(read[_TYPE])).validate_python(read[_VALUE])
+    cls = _find(read[_TYPE])
+    if not isinstance(cls, type):  # pydantic would call a function
+        raise TypeError(f"{read[_TYPE]!r} is no class")
+    return TypeAdapter(cls).validate_python(read[_VALUE])

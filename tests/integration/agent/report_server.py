@@ -8,6 +8,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from alisio.contract.reports import GZIPPED_JSON
+
 
 class ReportServer:
     """The API as far as a supervisor sees it: numbered reports, fencing, directives, bundles.
@@ -121,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.owner.keys.add(self.headers["Authorization"])
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.headers.get("Content-Encoding") == "gzip":
+        if self.headers["Content-Type"] == GZIPPED_JSON:
             assert len(body) <= 1_000_000
             body = gzip.decompress(body)
         assert len(body) <= 4_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any
 
 import boto3
@@ -57,6 +58,24 @@ def test_a_database_without_tls_is_refused(moto: Stage, postgres: Postgres) -> N
     database = open_database(DatabaseAddress(None, arn, None))
     with pytest.raises(OperationalError, match=f"port {postgres.port} failed: server does not support SSL"):
         database.engine.connect()
+
+
+def test_a_secret_that_cannot_be_read_is_an_error_of_the_database(moto: Stage) -> None:
+    """Who asks is told 503 and asks again, as while the database itself is away."""
+    arn = make_secret(moto, LOGIN)
+    boto3.client("secretsmanager").delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+    with pytest.raises(OperationalError, match="AWS Secrets Manager refuses"):
+        open_database(DatabaseAddress(None, arn, None)).engine.connect()
+
+
+@pytest.mark.parametrize("text", ["hunter2", '{"username": "alisio", "password": "hunter2"}', '"hunter2"', "{}"])
+def test_a_secret_that_holds_no_login_is_not_shown(moto: Stage, text: str) -> None:
+    """What it should hold is said, and nothing of what it does hold."""
+    arn = make_secret(moto, LOGIN)
+    boto3.client("secretsmanager").put_secret_value(SecretId=arn, SecretString=text)
+    with pytest.raises(OperationalError, match="JSON with username, password, host, port, dbname") as caught:
+        open_database(DatabaseAddress(None, arn, None)).engine.connect()
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("days", ["0d", "7", "a week", "-1d"])

@@ -371,7 +371,7 @@ def admin_key(stage: Stage, suffix: str = "") -> str:
 def test_a_deployment_migrates_and_makes_the_first_keys(environment: Stage, new_stage: Database) -> None:
     """The database is at this release's revision; what the secrets hold opens the API to an admin, and to agents."""
     answer = migrate.handler({"RequestType": "Create"}, Context())
-    assert {"PhysicalResourceId": "database", "Data": {"Revision": HEAD}} == answer
+    assert {"PhysicalResourceId": f"database-{HEAD}", "Data": {"Revision": HEAD}} == answer
     assert HEAD == current_revision(new_stage)
     keys = admin_key(environment), admin_key(environment, "-agent")
     assert [200, 403] == [call(Request("GET", "/api/audit", key)).status for key in keys]
@@ -408,6 +408,16 @@ def test_a_lost_key_is_made_anew(environment: Stage, new_stage: Database) -> Non
     assert [401, 200] == statuses
 
 
+def test_a_key_that_the_database_never_heard_of_is_made_anew(environment: Stage, new_stage: Database) -> None:
+    """A database that was restored, or a deployment that broke off, leaves the secret with a key that opens nothing."""
+    migrate.handler({"RequestType": "Create"}, Context())
+    unknown = f"alisio_{new_id().hex}_{'x' * 43}"
+    boto3.client("secretsmanager").put_secret_value(SecretId=environment.prefix, SecretString=unknown)
+    migrate.handler({"RequestType": "Update", "PhysicalResourceId": "database"}, Context())
+    statuses = [call(Request("GET", "/api/audit", key)).status for key in (unknown, admin_key(environment))]
+    assert [401, 200] == statuses
+
+
 def test_a_key_that_cannot_be_written_is_not_made(
     environment: Stage, new_stage: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -439,7 +449,8 @@ def test_a_failed_migration_fails_the_deployment(environment: Stage, new_stage: 
 def test_a_destroyed_stack_leaves_the_database(environment: Stage, new_stage: Database) -> None:
     """Deleting the resource touches nothing; what the database is worth is said by its own removal policy."""
     migrate.handler({"RequestType": "Create"}, Context())
-    migrate.handler({"RequestType": "Delete", "PhysicalResourceId": "database"}, Context())
+    deleted = {"RequestType": "Delete", "PhysicalResourceId": "database-9999"}
+    assert {"PhysicalResourceId": "database-9999"} == migrate.handler(deleted, Context())
     assert HEAD == current_revision(new_stage)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -251,6 +251,19 @@ def test_a_change_that_is_not_committed_while_its_hour_is_counted_is_seen_later(
     assert {"FAILED": 1} == totals(history(world))
     world.tick()
     assert ([], {"FAILED": 1}) == (world.rows(stale_hour), totals(history(world)))
+
+
+def test_a_run_before_1970_is_told_once(world: World) -> None:
+    """Its hour is noted and counted as any other, and yet read from the runs alone."""
+    run_id = completed(world, world.deploy())
+    settle(world)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    with world.database.write() as connection:
+        connection.execute(update(flow_run).where(flow_run.c.id == run_id).values(due=epoch - timedelta(hours=12)))
+    world.tick()
+    query = FlowRunHistoryQuery(start=epoch - timedelta(days=1), end=epoch + timedelta(days=1), bucket_seconds=DAY)
+    with world.database.read() as connection:
+        assert {"COMPLETED": 1} == totals(read_history(connection, query))
 
 
 def test_ticks_at_once_count_once(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import boto3
 import pytest
 
 from alisio.contract.base import utc_now
@@ -30,6 +31,7 @@ def test_lent_credentials_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_lent_ones_the_agent_uses_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A role, a profile or variables are found as boto3 finds them."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "own")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "own")
     signer = sqs._open_client(queue(None))._request_signer  # type: ignore[attr-defined]

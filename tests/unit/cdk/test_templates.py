@@ -156,6 +156,19 @@ def test_traffic_waits_for_the_migrations(stage: str, synthesize: Synthesize) ->
     assert all(migrations in alias["DependsOn"] for alias in aliases)
 
 
+@each_cloud_stage
+def test_another_pool_of_agents_is_made(stage: str, synthesize: Synthesize) -> None:
+    """The function that makes it is called whenever the pool that it is told changes, with the code as it was."""
+    made = synthesize(stage)
+    (migrations,) = made.resources("Custom::Migrations")
+    (told,) = [
+        function["Environment"]["Variables"]
+        for function in made.resources("AWS::Lambda::Function")
+        if function.get("Handler") == "handlers.migrate.handler"
+    ]
+    assert told["ALISIO_AGENT_POOL"] == migrations["AgentPool"]
+
+
 @each_stage
 def test_the_api_and_the_clockwork_call_aliases(stage: str, synthesize: Synthesize) -> None:
     """Nothing calls a function's newest code before it is live."""

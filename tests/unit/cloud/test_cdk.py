@@ -45,7 +45,7 @@ def _install(app: Path, version: str, script: str = "exit 0") -> None:
 
 def _refusal() -> str:
     with pytest.raises(CloudError) as caught:
-        Cdk({"stage": "dev"}, lambda _: None)
+        Cdk({}, lambda _: None)
     assert "\n" not in str(caught.value)
     return caught.value.code
 
@@ -85,7 +85,7 @@ def test_the_wrong_cdk_is_replaced_by_the_one_that_the_lock_file_names(app: Path
     _program(tmp_path / "bin", "npm", f"""echo '{{"version": "{VERSION}"}}' > '{wanted}'""")
     said: list[str] = []
 
-    Cdk({"stage": "dev"}, said.append)
+    Cdk({}, said.append)
 
     assert [f"installing aws-cdk {VERSION} …"] == said
 
@@ -95,7 +95,7 @@ def test_a_cdk_that_cannot_be_installed_is_one_line(app: Path, tmp_path: Path) -
     _program(tmp_path / "bin", "npm", "echo 'npm error code ENOTFOUND' >&2; exit 1")
 
     with pytest.raises(CloudError, match=r"aws-cdk 2\.1148\.1 cannot be installed with npm: code ENOTFOUND"):
-        Cdk({"stage": "dev"}, lambda _: None)
+        Cdk({}, lambda _: None)
 
 
 def test_what_the_cdk_prints_is_shown_and_its_error_is_one_line(app: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_difference_is_told_from_none(app: Path, script: str, differs: bool) -
     """`cdk diff --fail` ends with 1 for both a difference and a failure."""
     _install(app, VERSION, script)
 
-    assert differs is Cdk({"stage": "dev"}, lambda _: None).differs()
+    assert differs is Cdk({}, lambda _: None).differs()
 
 
 def test_a_failed_comparison_is_no_difference(app: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_failed_comparison_is_no_difference(app: Path) -> None:
     _install(app, VERSION, "echo 'error: no such app'; exit 1")
 
     with pytest.raises(CdkFailedError, match="`cdk diff` failed: no such app"):
-        Cdk({"stage": "dev"}, lambda _: None).differs()
+        Cdk({}, lambda _: None).differs()
 
 
 def test_the_last_word_of_a_program_is_its_last_error() -> None:

@@ -268,6 +268,39 @@ def test_exit_in_a_thread(server: MemoryServer) -> None:
     assert outer(return_state=True).is_crashed()
 
 
+def test_what_is_submitted_after_the_end(server: MemoryServer) -> None:
+    """A task that is left behind when its flow's time is up does not wait for ever for what it submits then."""
+    over, submitted, heard, free = (threading.Event() for _ in range(4))
+
+    @task
+    def left_behind() -> None:
+        over.wait()
+        future = echo.submit(1)
+        submitted.set()
+        future.wait()
+        heard.set()
+
+    @task
+    def busy() -> None:
+        free.wait()
+
+    def go_on(_: Any) -> None:
+        over.set()
+        submitted.wait()
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=2), timeout_seconds=0.3)
+    def main() -> None:
+        busy.submit()
+        left_behind.submit().add_done_callback(go_on)
+        free.wait()
+
+    try:
+        assert main(return_state=True).is_failed()
+        assert heard.wait(10)
+    finally:
+        free.set()
+
+
 def test_as_completed_in_time(server: MemoryServer) -> None:
     """`as_completed` gives each future once, and says how many have not ended when the time is up."""
     gate = threading.Event()

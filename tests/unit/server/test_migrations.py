@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import JSON, Column, insert, text
+from sqlalchemy import JSON, Column, event, insert, text
 
 from alisio.contract.base import utc_now
 from alisio.contract.ids import new_id
@@ -221,6 +221,24 @@ def test_several_at_once(url: str) -> None:
     outputs = [process.communicate("\n", timeout=60) for process in processes]
 
     assert [0] * 4 == [process.returncode for process in processes], outputs
+
+
+def test_a_table_that_another_process_has_just_made_is_taken(database: Database) -> None:
+    """Between the look for Alembic's own table and its making, another process may have made and committed it."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    other = Database(database.url.render_as_string(hide_password=False))
+
+    def make_first(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().startswith("CREATE TABLE") and "alembic_version" in statement:
+            with other.write() as connection:
+                connection.exec_driver_sql(statement)
+
+    event.listen(database.engine, "before_cursor_execute", make_first)
+    migrate.upgrade(database)
+    other.dispose()
+
+    assert migrate.HEAD == migrate.current_revision(database)
 
 
 def test_up_to_date_costs_no_alembic(tmp_path: Path) -> None:

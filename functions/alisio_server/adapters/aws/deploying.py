@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from sqlalchemy import Connection, select, text
 
 from alisio.contract.access import KEY_PATTERN, ApiKeyCreate, Role
@@ -47,8 +49,8 @@ def migrate_database(database: Database, *, is_proxied: bool) -> str:
 def ensure_key(database: Database, secret: Secret, role: Role) -> bool:
     """Make the first key of a role, unless the secret holds one and the database knows of it.
 
-    A key that an admin has revoked stays revoked. Where the secret has lost its key, or the database is a new one, a
-    new key takes the place of the one that a deployment made before.
+    A key that an admin has revoked stays revoked. Where the secret has lost its key, or the database never heard of it,
+    as a new or restored one, a new key takes the place of the one that a deployment made before.
 
     Args:
         database: Where keys are.
@@ -61,10 +63,10 @@ def ensure_key(database: Database, secret: Secret, role: Role) -> bool:
     Raises:
         OSError: The secret cannot be read or written; then there is no new key either.
     """
-    holds_key = KEY_PATTERN.fullmatch(secret.read()) is not None
+    held = KEY_PATTERN.fullmatch(secret.read())
     name = f"deploy-{role}"
     with database.write() as connection:
-        if holds_key and _holds(connection, name):
+        if held is not None and _is_known(connection, UUID(hex=held[1])):
             return False
         tx = Transaction(connection, database)
         mine = api_key.select().where(api_key.c.name == name, api_key.c.revoked.is_(None))
@@ -98,6 +100,6 @@ def ensure_pool(database: Database, name: str) -> bool:
     return True
 
 
-def _holds(connection: Connection, name: str) -> bool:
-    """Tell whether this database is the one that a key of that name was made in, revoked or not."""
-    return connection.execute(select(api_key.c.id).where(api_key.c.name == name).limit(1)).first() is not None
+def _is_known(connection: Connection, key_id: UUID) -> bool:
+    """Tell whether a key was made in this database, revoked or not."""
+    return connection.execute(select(api_key.c.id).where(api_key.c.id == key_id)).first() is not None

@@ -69,6 +69,9 @@ def open_database(address: DatabaseAddress) -> Database:
     return database
 
 
+_IN_SECRET = ("password", "host", "port", "dbname")
+
+
 class _Login:
     """Fills in where and as whom a connection is made. See SQLAlchemy's event `do_connect`."""
 
@@ -77,11 +80,22 @@ class _Login:
         self._proxy_host = proxy_host
 
     def __call__(self, _dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]) -> None:
-        login = json.loads(self._secret.read())
-        parameters["user"] = login["username"]
-        for name in ("password", "host", "port", "dbname"):
-            parameters[name] = login[name]
+        parameters |= self._read()
         if self._proxy_host is not None:
             parameters["host"] = self._proxy_host
             # RDS Proxy refuses options of a session; `deploying.py` has put them on the role.
             parameters.pop("options", None)
+
+    def _read(self) -> dict[str, Any]:
+        # What it raises is an error of the database, for those who ask it know of no secret.
+        from psycopg2 import OperationalError
+
+        try:
+            login = json.loads(self._secret.read())
+            return {"user": login["username"], **{name: login[name] for name in _IN_SECRET}}
+        except OSError as error:
+            raise OperationalError(str(error)) from error
+        except (ValueError, KeyError, TypeError):
+            # Not chained: the error of `json` holds the secret.
+            names = ", ".join(("username", *_IN_SECRET))
+            raise OperationalError(f"its secret is to be JSON with {names}: write it anew") from None

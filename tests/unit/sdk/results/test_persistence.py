@@ -197,6 +197,37 @@ def test_submitted_and_mapped_tasks_are_found_again(server: MemoryServer) -> Non
     assert [1, 2, 2, 3, 4, 6] == sorted(calls)
 
 
+def test_runs_alike_are_told_apart_by_when_they_were_submitted(server: MemoryServer) -> None:
+    """Each gets its own result back, though threads begin them in another order in the second attempt."""
+
+    def make(n: int) -> Any:
+        @task
+        def constant() -> int:
+            return n
+
+        return constant
+
+    @task(persist_result=False)
+    def gate(opened: threading.Event) -> None:
+        opened.wait()
+
+    @flow(retries=1, persist_result=True)
+    def main() -> list[int]:
+        gates = [threading.Event(), threading.Event()]
+        futures = [make(n).submit(wait_for=[gate.submit(opened)]) for n, opened in enumerate(gates)]
+        for place in (0, 1) if not results else (1, 0):
+            gates[place].set()
+            futures[place].wait()
+        results.append([future.result() for future in futures])
+        if len(results) == 1:
+            raise ValueError("once")
+        return results[-1]
+
+    results: list[list[int]] = []
+    assert [0, 1] == main()
+    assert 2 == server.only_run().messages.count("not run: its result was stored by an earlier attempt")
+
+
 def test_a_subflow_is_not_run_again(server: MemoryServer) -> None:
     """A subflow whose result is stored is not called by the next attempt; one that failed resumes within."""
     calls: list[str] = []
@@ -363,6 +394,53 @@ def test_inputs_that_cannot_be_hashed_are_told(server: MemoryServer) -> None:
     run = server.only_run()
     assert any("will run this again: its inputs cannot be hashed" in message for message in run.messages)
     assert [1, 2] == sorted(State.from_record(news.states[-1]).result() for news in run.task_runs.values())
+
+
+def test_a_key_finds_what_has_inputs_that_cannot_be_hashed(server: MemoryServer, tmp_path: Path) -> None:
+    """Nobody is warned of what does not happen: a key of its own leads to the result, whatever the inputs."""
+
+    @task(result_storage=tmp_path, result_storage_key="once")
+    def step(lock: Any) -> int:
+        return 7
+
+    @flow
+    def main() -> list[int]:
+        return [step(threading.Lock()), step(threading.Lock())]
+
+    assert [7, 7] == main()
+    assert not any("hashed" in message for message in server.only_run().messages)
+
+
+def test_a_loop_goes_on_while_a_result_is_read(server: MemoryServer) -> None:
+    """What is not in memory is read in a thread: the event loop is free meanwhile."""
+    where: list[int] = []
+
+    class Store:
+        def __init__(self) -> None:
+            self.content: dict[str, bytes] = {}
+
+        def exists(self, key: str) -> bool:
+            return key in self.content
+
+        def read(self, key: str) -> bytes:
+            where.append(threading.get_ident())
+            return self.content[key]
+
+        def write(self, key: str, content: bytes) -> None:
+            self.content[key] = content
+
+    @task(result_storage=Store(), cache_result_in_memory=False)
+    async def step() -> int:
+        return 7
+
+    @flow
+    async def main() -> tuple[int, int]:
+        return await step(), threading.get_ident()
+
+    result, loop = asyncio.run(main())
+    assert 7 == result
+    assert loop not in where
+    assert [] != where
 
 
 def test_a_key_of_ones_own(server: MemoryServer, tmp_path: Path, style: Style) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +30,10 @@ class Point:
 class Town(BaseModel):
     name: str
     founded: date
+
+
+class Letter(BaseModel):
+    content: dict[str, Any]
 
 
 class Reversed:
@@ -81,6 +87,25 @@ def test_what_cannot_be_said_is_refused(name: str) -> None:
     """No serializer makes something else of a value that it cannot say."""
     with pytest.raises(TypeError, match="lock"):
         open_serializer(name).dumps(threading.Lock())
+
+
+@pytest.mark.parametrize("name", ["json", "compressed/json"])
+def test_data_cannot_name_what_reading_it_calls(name: str, tmp_path: Path) -> None:
+    """A dict that would be read as a value of a type is refused, in models too; one that is only like it is not."""
+    serializer = open_serializer(name)
+    forged = {"__type__": "shutil:rmtree", "value": [str(tmp_path)]}
+    for value in (forged, [Town(name="Lugo", founded=date(1900, 1, 1)), forged], Letter(content=forged)):
+        with pytest.raises(TypeError, match="'__type__' and 'value' cannot be written"):
+            serializer.dumps(value)
+    like = {"__type__": "City", "name": "Lugo", "value": 1, "said": '"__type__":'}
+    assert [like, Point(1, 2)] == serializer.loads(serializer.dumps([like, Point(1, 2)]))
+
+
+def test_json_that_names_a_function_is_refused(tmp_path: Path) -> None:
+    """What is read as JSON is a value of a class; functions are not called, whoever wrote it."""
+    with pytest.raises(TypeError, match="'shutil:rmtree' is no class"):
+        open_serializer("json").loads(json.dumps({"__type__": "shutil:rmtree", "value": [str(tmp_path)]}).encode())
+    assert tmp_path.exists()
 
 
 def test_compression_makes_it_shorter() -> None:
