@@ -109,6 +109,7 @@ def test_damaged(tmp_path: Path, content: bytes) -> None:
 class _Files(BaseHTTPRequestHandler):
     files: dict[str, bytes]
     failures: list[int]
+    cuts: list[int]
     requests: list[str]
 
     def do_GET(self) -> None:
@@ -118,7 +119,7 @@ class _Files(BaseHTTPRequestHandler):
         self.send_response(status if self.path in self.files else 404)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[: self.cuts.pop() if self.cuts else None])
 
     def log_message(self, *_arguments: object) -> None:
         return
@@ -129,8 +130,8 @@ Serve = Callable[[bytes], dict[str, Any]]
 
 @pytest.fixture
 def handler() -> type[_Files]:
-    """What answers: its files, the statuses of its next answers, and the requests so far."""
-    return type("Files", (_Files,), {"files": {}, "failures": [], "requests": []})
+    """What answers: its files, the statuses of its next answers and where they are cut off, and the requests so far."""
+    return type("Files", (_Files,), {"files": {}, "failures": [], "cuts": [], "requests": []})
 
 
 @pytest.fixture
@@ -182,14 +183,24 @@ def test_two_at_once(serve: Serve, tmp_path: Path) -> None:
     assert 1 == len([*(tmp_path / "home" / "bundles").iterdir()])
 
 
-def test_wrong_content(serve: Serve, handler: type[_Files], tmp_path: Path) -> None:
-    """Content that does not fit its name is refused, and not kept."""
+@pytest.mark.parametrize("forge", [lambda right: right[::-1], lambda right: right[:9], lambda right: right + b"more"])
+def test_wrong_content(serve: Serve, handler: type[_Files], tmp_path: Path, forge: Callable[[bytes], bytes]) -> None:
+    """Content that does not fit its name, of whatever length, is refused at once, and not kept."""
     job = serve(archive(entry("flow.py", b"x = 1")))
     (url,) = handler.files
-    handler.files[url] = bytes(reversed(handler.files[url]))
+    handler.files[url] = forge(handler.files[url])
     with pytest.raises(BundleError, match="does not fit its name"):
         prepare_code(job, folder_of(tmp_path, "a"))
+    assert 1 == len(handler.requests)
     assert not (tmp_path / "home" / "bundles").exists()
+
+
+def test_cut_off(serve: Serve, handler: type[_Files], tmp_path: Path) -> None:
+    """A download that ends before its server said it would is tried again."""
+    job = serve(archive(entry("flow.py", b"x = 1")))
+    handler.cuts.append(9)
+    assert (prepare_code(job, folder_of(tmp_path, "a")) / "flow.py").exists()
+    assert 2 == len(handler.requests)
 
 
 def test_missing(serve: Serve, handler: type[_Files], tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ _OURS = ("alisio", "alisio_server")
 _RUN = re.compile(r"/api/flow-runs/([0-9a-fA-F-]{32,36})(?:/|$)")
 _POOL = re.compile(r"/api/work-pools/([^/]+)(?:/|$)")
 
-logger = logging.getLogger("alisio.server")
+logger = logging.getLogger("alisio_server.functions")
 """What functions log with."""
 
 
