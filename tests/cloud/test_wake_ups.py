@@ -27,6 +27,10 @@ def _count(place: CloudPlace, url: str) -> int:
     return sum(int(attributes[name]) for name in names)
 
 
+def _listed(place: CloudPlace) -> list[str]:
+    return list(place.client("sqs").list_queues(QueueNamePrefix="alisio-local-").get("QueueUrls", []))
+
+
 def _receive(place: CloudPlace, url: str) -> dict[str, Any]:
     [message] = place.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=5).get("Messages", [])
     return dict(message)
@@ -50,7 +54,7 @@ def test_a_work_queue_has_an_encrypted_sqs_queue_with_dead_letters(stack: Stack,
     stack.cli("work-pool", "create", f"{stack.pool}-brief")
     [brief] = stack.api.get(f"/work-pools/{stack.pool}-brief/wake-ups")["queues"]
     stack.cli("work-pool", "delete", f"{stack.pool}-brief")
-    assert brief["url"] not in sqs.list_queues(QueueNamePrefix="alisio-local-").get("QueueUrls", [])
+    stack.until(lambda: brief["url"] not in _listed(place), "the tick to delete the SQS queue")
 
 
 def test_a_dead_letter_sets_its_run_in_motion_again(stack: Stack, place: CloudPlace) -> None:
