@@ -225,7 +225,9 @@ def _unended(stored: dict[tuple[str, int], dict[str, int]]) -> Iterable[tuple[st
 
 
 def _instant(value: Any) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    """Read an instant; SQLite gives a text without a zone, in UTC."""
+    instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def alarms_in(logs: Iterable[Path]) -> list[float]:
