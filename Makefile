@@ -66,7 +66,7 @@ e2e: $(VENV)/.dev  ## Scenarios through the public commands and the API
 test-cloud: $(VENV)/.dev .venv-ministack/.installed  ## The whole cloud on this machine: cdk deploy, all scenarios and faults on it, cdk destroy; needs Node.js
 	@$(BIN)/pytest --timeout 900 --backends cloud tests/unit/cdk/test_acceptance.py tests/e2e tests/cloud
 
-chaos: $(VENV)/.dev .venv-ministack/.installed  ## Faults: ROUNDS=300 SEED=7 SETUP=sqlite|postgres|postgres-sqs|all; KILLS=1, OUTAGE=1
+chaos: $(VENV)/.dev .venv-ministack/.installed  ## Faults: ROUNDS=300 SEED=7 SETUP=sqlite|postgres|postgres-sqs|cloud|all; KILLS=1, OUTAGE=1
 	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(SETUP),--setup $(SETUP)) $(if $(KILLS),--kills) $(if $(OUTAGE),--outage)
 
 hostile: $(VENV)/.dev  ## Hostile input at length: CASES=20000 requests over all routes, LINES=1000000 of output

@@ -43,6 +43,12 @@ class Ministack:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def pid(self) -> int:
+        """Its process, from which those of functions descend."""
+        assert self._process is not None, "ministack does not run"
+        return self._process.pid
+
+    @property
     def environment(self) -> dict[str, str]:
         """Variables with which boto3 finds it."""
         return {
@@ -58,6 +64,7 @@ class Ministack:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self._folder),
+            "TMPDIR": str(self._folder),
             "GATEWAY_PORT": str(self.port),
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "127.0.0.1",

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from tests.chaos.checks import Finding, Reckoning, alarms_in
+from tests.chaos.checks import Finding, Reckoning
 from tests.chaos.outage import FORMS, suffer
 from tests.chaos.report import judge_deaths, show
 from tests.chaos.setups import SETUPS, Setup
@@ -33,12 +33,16 @@ def main() -> int:
     asked = parser.parse_args()
     # Servers inherit this: the signal may reach one that has not begun to listen for it.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    if not Ministack.is_installed() and asked.setup in ("postgres-sqs", "all"):
+    names = [*SETUPS] if asked.setup == "all" else [asked.setup]
+    if not Ministack.is_installed() and any(SETUPS[name].sqs for name in names):
         parser.error(f"{asked.setup} needs ministack: `make .venv-ministack/.installed` installs it")
+    if shutil.which("node") is None and any(SETUPS[name].in_functions for name in names):
+        parser.error(f"{asked.setup} deploys with the AWS CDK, which needs Node.js")
     breaches = 0
-    for name in SETUPS if asked.setup == "all" else [asked.setup]:
+    for name in names:
         if asked.outage:
-            breaches += sum(_with_setup(name, asked.seed, Outage(form)) for form in FORMS)
+            forms = [form for form in FORMS if form != "killed" or not SETUPS[name].in_functions]
+            breaches += sum(_with_setup(name, asked.seed, Outage(form)) for form in forms)
         else:
             breaches += _with_setup(name, asked.seed, Rounds(asked.rounds, kills_only=asked.kills))
     return 1 if breaches else 0
@@ -61,12 +65,11 @@ class Rounds:
             storm.rage(self._rounds)
             storm.calm()
         reckoning = Reckoning(setup.ledger, setup.book, setup.deployments, storm.creator.orders, storm.paused_after)
-        alarms = alarms_in(server.log for server in setup.servers)
         findings = [
             *reckoning.findings(),
             Finding("no order refused", len(storm.creator.orders), storm.creator.refused),
             Finding("the pool's limit held", storm.round, storm.overfull),
-            *judge_deaths(storm.coroner, alarms, reckoning),
+            *judge_deaths(storm.coroner, setup.alarms(), reckoning),
         ]
         return show(title(), storm.begun, Counter(run.state for run in reckoning.runs), findings)
 

@@ -39,11 +39,11 @@ class Creator:
         refused: What the API said to orders that it should have taken.
     """
 
-    def __init__(self, api_url: str, deployments: dict[str, str]) -> None:
+    def __init__(self, api_url: str, headers: dict[str, str], deployments: dict[str, str]) -> None:
         self.orders: list[Order] = []
         self.refused: list[str] = []
         self._deployments = deployments
-        self._client = httpx.Client(base_url=api_url, timeout=15)
+        self._client = httpx.Client(base_url=api_url, headers=headers, timeout=15)
         self._queue: queue.Queue[Order | None] = queue.Queue()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="creator", daemon=True)

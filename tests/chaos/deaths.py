@@ -11,11 +11,9 @@ from tests.chaos.ledger import AWAY, ENDED, Ledger, as_id
 CHILD_SECONDS = 2.0
 """From the death of a flow's process to its being known."""
 
-EXECUTOR_SECONDS = 35.0
-"""From the death or silence of a supervisor to its being known: a lease of 30 s, and a tick every 5 s."""
-
 LEASE_SECONDS = 30.0
-TICK_SECONDS = 5.0
+"""After the death or silence of a supervisor the next tick makes it known."""
+
 MARGIN_SECONDS = 1.5
 """What a machine that does all this at once may take longer, with how often deaths are looked after."""
 
@@ -84,14 +82,24 @@ class Death:
 class Coroner:
     """Notes deaths and troubles, and looks after which deaths are known.
 
+    Args:
+        ledger: The database.
+        tick_seconds: How often the clockwork ticks.
+
     Attributes:
         deaths: All deaths.
         troubles: All troubles.
     """
 
     ledger: Ledger
+    tick_seconds: float
     deaths: list[Death] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
+
+    @property
+    def executor_seconds(self) -> float:
+        """From the death or silence of a supervisor to its being known, at most."""
+        return LEASE_SECONDS + self.tick_seconds
 
     def note(self, executor: Executor, kind: str, cause: str, round_: int) -> None:
         """Note a death that is caused now."""
@@ -151,7 +159,7 @@ class Coroner:
             Seconds: the promise, longer by the troubles that fell into it, and by a lease where leases were moved on.
         """
         known = death.known or time.monotonic()
-        promise = CHILD_SECONDS if death.kind == "child" else EXECUTOR_SECONDS
+        promise = CHILD_SECONDS if death.kind == "child" else self.executor_seconds
         # Of a silent supervisor the server knows by itself; a child's death has to be told, over the road.
         told = death.kind == "child"
         felt = [
@@ -162,4 +170,4 @@ class Coroner:
         away = sum(trouble.overlap(death.at, known) for trouble in felt)
         recovery = max((trouble.felt_for for trouble in felt), default=0.0)
         spared = not told and any(death.at - LEASE_SECONDS <= alarm <= known for alarm in alarms)
-        return promise + MARGIN_SECONDS + away + recovery + spared * (LEASE_SECONDS + TICK_SECONDS)
+        return promise + MARGIN_SECONDS + away + recovery + spared * self.executor_seconds

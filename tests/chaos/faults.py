@@ -309,9 +309,12 @@ class TicksAtOnce(_OnProcess):
         self.target.send(signal.SIGUSR1)
 
 
+SERVER_FAULTS: tuple[type[Fault], ...] = (KillServer, StopServer, WrongServerClock, TicksAtOnce)
+"""What only an API in servers can have."""
+
 PROCESS_FAULTS: tuple[type[Fault], ...] = (
     KillChild, KillSupervisor, StopChild, StopSupervisor, KillAgent, StopAgent, WrongAgentClock, FullDisk,
-    KillServer, StopServer, WrongServerClock, TicksAtOnce,
+    *SERVER_FAULTS,
 )  # fmt: skip
 
 KILLS: tuple[type[Fault], ...] = (KillChild, KillSupervisor)

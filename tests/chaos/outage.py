@@ -30,7 +30,7 @@ def suffer(setup: Setup, form: str) -> tuple[Reckoning, list[Finding]]:
     """
     setup.pause_schedules()
     setup.ask("PATCH", "/work-pools/storm", {"concurrency_limit": None})
-    creator = Creator(setup.proxy.url, setup.deployments)
+    creator = Creator(setup.proxy.url, setup.headers, setup.deployments)
     try:
         for number in range(RUNS):
             creator.order(Order("slow", f"outage-{number}", 0, {"seconds": _RUN_SECONDS}))

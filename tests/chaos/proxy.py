@@ -20,6 +20,7 @@ class Proxy:
         seed: Of what it draws.
 
     Attributes:
+        path: Under which the servers have the API.
         refuses: It breaks every connection off.
         hangs: It answers nothing, and passes nothing on.
         loses: The share of requests whose answer is lost after the server has done what it was asked.
@@ -27,6 +28,7 @@ class Proxy:
 
     def __init__(self, port: int, servers: list[int], seed: int) -> None:
         self.port = port
+        self.path = "/api"
         self.refuses = False
         self.hangs = False
         self.loses = 0.0
@@ -40,7 +42,7 @@ class Proxy:
     @property
     def url(self) -> str:
         """The API's address by this road."""
-        return f"http://127.0.0.1:{self.port}/api"
+        return f"http://127.0.0.1:{self.port}{self.path}"
 
     @property
     def is_started(self) -> bool:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.chaos.checks import Finding, Reckoning
-from tests.chaos.deaths import CHILD_SECONDS, EXECUTOR_SECONDS, Coroner
+from tests.chaos.deaths import CHILD_SECONDS, Coroner
 
 _SHOWN = 20
 
@@ -18,7 +18,7 @@ def judge_deaths(coroner: Coroner, alarms: list[float], reckoning: Reckoning) ->
     """Check how long each death took to be known, against what it may take with the troubles that excuse it."""
     promises = {
         "child": f"a flow's death known in {CHILD_SECONDS:g} s",
-        "executor": f"a supervisor's in {EXECUTOR_SECONDS:g} s",
+        "executor": f"a supervisor's in {coroner.executor_seconds:g} s",
     }
     findings = []
     for kind, promise in promises.items():

@@ -155,6 +155,9 @@ class LoseSqs(Fault):
         self.storm.setup.sqs.start()
 
 
+BELL_FAULTS: tuple[type[Fault], ...] = (DroppedWakeUps, DoubledWakeUps, LateWakeUps)
+"""What the servers of the storm do to their own wake-ups."""
+
 ROAD_FAULTS: tuple[type[Fault], ...] = (
-    DroppedWakeUps, DoubledWakeUps, LateWakeUps, LostAnswers, Refusals, Hanging, ApiAway, KillPostgres, LoseSqs,
+    *BELL_FAULTS, LostAnswers, Refusals, Hanging, ApiAway, KillPostgres, LoseSqs,
 )  # fmt: skip

@@ -16,10 +16,11 @@ import psutil
 
 from tests.chaos.creator import Creator, Order
 from tests.chaos.deaths import Coroner
-from tests.chaos.faults import KILLS, PROCESS_FAULTS, Fault, WrongClock, WrongServerClock
+from tests.chaos.faults import KILLS, PROCESS_FAULTS, SERVER_FAULTS, Fault, WrongClock, WrongServerClock
+from tests.chaos.function_faults import FUNCTION_FAULTS
 from tests.chaos.kinds import KINDS
 from tests.chaos.ledger import AWAY, ENDED
-from tests.chaos.road_faults import ROAD_FAULTS, KillPostgres, LoseSqs
+from tests.chaos.road_faults import BELL_FAULTS, ROAD_FAULTS, KillPostgres, LoseSqs
 from tests.chaos.setups import POOL_LIMIT, Setup
 from tests.waiting import wait_until
 
@@ -49,8 +50,8 @@ class Storm:
         self.random = random.Random(seed)
         self.proxy, self.bell, self.wrong_clock = setup.proxy, setup.bell, setup.wrong_clock
         self.agents, self.servers = setup.agents, setup.servers
-        self.coroner = Coroner(setup.ledger)
-        self.creator = Creator(setup.proxy.url, setup.deployments)
+        self.coroner = Coroner(setup.ledger, setup.kind.tick_seconds)
+        self.creator = Creator(setup.proxy.url, setup.headers, setup.deployments)
         self.round = 0
         self.begun: Counter[str] = Counter()
         self.overfull: list[str] = []
@@ -200,4 +201,9 @@ def _faults_of(setup: Setup) -> list[type[Fault]]:
         missing |= {KillPostgres, WrongServerClock}
     if setup.sqs is None:
         missing.add(LoseSqs)
-    return [fault for fault in (*PROCESS_FAULTS, *ROAD_FAULTS) if fault not in missing]
+    if setup.functions is None:
+        missing |= {*FUNCTION_FAULTS}
+    else:
+        # Functions send their wake-ups to SQS itself, which could not be away without the API: one process is both.
+        missing |= {*SERVER_FAULTS, *BELL_FAULTS, LoseSqs}
+    return [fault for fault in (*PROCESS_FAULTS, *ROAD_FAULTS, *FUNCTION_FAULTS) if fault not in missing]

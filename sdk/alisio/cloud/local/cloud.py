@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -127,18 +127,18 @@ def _start(home: Path, say: Callable[[str], None], port: int | None) -> LocalClo
     tools = install_tools(say)
     # Not in the home, which its owner alone may enter: as root, PostgreSQL runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="alisio-cloud-"))
-    folder.chmod(0o711)
-    for part in ("aws", "database"):
-        (folder / part).mkdir(mode=0o700)
-    aws = LocalAws(tools.ministack, folder / "aws", port)
-    database = LocalPostgres(tools.postgres, folder / "database")
     say(f"starting ministack and PostgreSQL in {folder} …")
-    database_process = database.start()
-    try:
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o711)
+        for part in ("aws", "database"):
+            (folder / part).mkdir(mode=0o700)
+        aws = LocalAws(tools.ministack, folder / "aws", port)
+        database = LocalPostgres(tools.postgres, folder / "database")
+        database_process = database.start()
+        undo.callback(database_process.stop, LocalPostgres.stop_signal)
         aws_process = aws.start()
-    except CloudError:
-        database_process.stop(signal.SIGINT)
-        raise
+        undo.pop_all()
     cloud = LocalCloud(str(folder), aws_process, database_process, database.url, aws.environment)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_whole(_record_path(home), json.dumps(asdict(cloud)), private=True)

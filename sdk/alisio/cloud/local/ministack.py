@@ -46,6 +46,8 @@ class LocalAws:
         environment = {
             "PATH": os.environ.get("PATH", ""),
             "HOME": str(self._folder),
+            # It leaves the code of functions where it has unpacked it.
+            "TMPDIR": str(self._folder),
             "GATEWAY_PORT": str(self.port),
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "127.0.0.1",

@@ -129,6 +129,7 @@ def usable_binaries(package: Path, folder: Path, account: pwd.struct_passwd | No
         folder: Where copies go.
         account: Who is to run them; None: whoever runs this.
     """
+    package = package.resolve()
     binaries = package / "pginstall" / "bin"
     if account is None or all(above.stat().st_mode & 0o001 for above in binaries.parents):
         return binaries

@@ -89,9 +89,10 @@ def wait_for(process: Process, answers: Callable[[], bool], name: str, log: Path
     deadline = time.monotonic() + seconds
     while not answers():
         if not process.is_there():
-            raise CloudError("local_cloud_not_started", f"{name} ended as it started; see {log}")
+            raise CloudError("local_cloud_not_started", f"{name} ended as it started: {_last_line(log)}")
         if time.monotonic() > deadline:
-            raise CloudError("local_cloud_not_started", f"{name} did not answer within {seconds:.0f} s; see {log}")
+            message = f"{name} did not answer within {seconds:.0f} s; its last words: {_last_line(log)}"
+            raise CloudError("local_cloud_not_started", message)
         time.sleep(_LOOK_SECONDS)
 
 
@@ -101,6 +102,11 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else "it said nothing"
 
 
 def _reap(pid: int) -> None:
