@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from alisio.cloud.local.ministack import variables
 from tests.waiting import wait_until
 
 PROGRAM = Path(__file__).parents[1] / ".venv-ministack" / "bin" / "ministack"
@@ -60,21 +60,14 @@ class Ministack:
 
     def start(self) -> None:
         """Start it, and wait until it answers. After `stop` it is empty again."""
-        # What it starts inherits its variables, so it gets no others of this process.
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self._folder),
-            "TMPDIR": str(self._folder),
-            "GATEWAY_PORT": str(self.port),
-            "BIND_HOST": "127.0.0.1",
-            "MINISTACK_HOST": "127.0.0.1",
-            "STATE_DIR": str(self._folder / "state"),
-            "S3_DATA_DIR": str(self._folder / "s3"),
-        }
         log = self._folder / "ministack.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                self._command, env=environment, cwd=self._folder, stdout=output, stderr=output
+                self._command,
+                env=variables(self._folder, self.port),
+                cwd=self._folder,
+                stdout=output,
+                stderr=output,
             )
         wait_until(self._is_healthy, 30, lambda: f"ministack to answer\n{log.read_text(errors='replace')}")
 

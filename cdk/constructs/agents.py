@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk.assets import ROOT
 from cdk.constructs.alarms import server_metric
-from cdk.constructs.functions import log_retention
+from cdk.constructs.kept import make_log_group
 from cdk.constructs.network import Network
 from cdk.nag import accept, accept_wildcard
 from cdk.stages import AgentSettings, Stage
@@ -112,7 +111,9 @@ class Agents(Construct):
             secrets={"ALISIO_API_KEY": ecs.Secret.from_secrets_manager(key_secret)},
             readonly_root_filesystem=True,
             stop_timeout=STOP_TIMEOUT,
-            logging=ecs.LogDrivers.aws_logs(stream_prefix="agent", log_group=self._log_group(stage)),
+            logging=ecs.LogDrivers.aws_logs(
+                stream_prefix="agent", log_group=make_log_group(self, "Logs", stage, f"/alisio/{stage.name}/agents")
+            ),
         )
         container.add_mount_points(
             *(
@@ -128,15 +129,6 @@ class Agents(Construct):
     def _image(self) -> ecr_assets.DockerImageAsset:
         return ecr_assets.DockerImageAsset(
             self, "Image", directory=str(ROOT), file="agent/Dockerfile", platform=ecr_assets.Platform.LINUX_ARM64
-        )
-
-    def _log_group(self, stage: Stage) -> logs.LogGroup:
-        return logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/alisio/{stage.name}/agents",
-            retention=log_retention(stage.functions.log_days),
-            removal_policy=RemovalPolicy.RETAIN if stage.keeps_data else RemovalPolicy.DESTROY,
         )
 
     def _let_protect(self, task: ecs.FargateTaskDefinition) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
-from cdk.constructs.functions import log_retention
+from cdk.constructs.kept import make_log_group
 from cdk.nag import accept
 from cdk.stages import Stage
 
@@ -50,13 +48,7 @@ class Api(Construct):
             methods=[apigateway.HttpMethod.ANY],
             integration=HttpLambdaIntegration("Function", function),
         )
-        log_group = logs.LogGroup(
-            self,
-            "AccessLogs",
-            log_group_name=f"/aws/apigateway/{stage.prefix}",
-            retention=log_retention(stage.functions.log_days),
-            removal_policy=RemovalPolicy.RETAIN if stage.keeps_data else RemovalPolicy.DESTROY,
-        )
+        log_group = make_log_group(self, "AccessLogs", stage, f"/aws/apigateway/{stage.prefix}")
         apigateway.CfnStage(
             self,
             "Stage",

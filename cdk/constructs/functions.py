@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -14,6 +14,7 @@ from constructs import Construct, IDependable
 
 from cdk.assets import FunctionsCode
 from cdk.constructs.database import DatabaseAccess
+from cdk.constructs.kept import make_log_group
 from cdk.constructs.network import Network
 from cdk.nag import accept, accept_managed_policy, accept_wildcard
 from cdk.stages import Stage
@@ -21,16 +22,6 @@ from cdk.stages import Stage
 ALIAS = "live"
 METRICS_NAMESPACE = "Alisio"
 _NETWORK_POLICY = "service-role/AWSLambdaENIManagementAccess"
-_LOG_DAYS = {
-    1: logs.RetentionDays.ONE_DAY,
-    7: logs.RetentionDays.ONE_WEEK,
-    14: logs.RetentionDays.TWO_WEEKS,
-    30: logs.RetentionDays.ONE_MONTH,
-    90: logs.RetentionDays.THREE_MONTHS,
-    180: logs.RetentionDays.SIX_MONTHS,
-    365: logs.RetentionDays.ONE_YEAR,
-}
-"""CloudWatch keeps logs for certain numbers of days only."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +80,7 @@ class ServerFunction(Construct):
         stage = surroundings.stage
         self.name = function_name(stage, name)
         network = surroundings.network if uses_database else None
-        log_group = self._make_log_group(stage)
+        log_group = make_log_group(self, "Logs", stage, f"/aws/lambda/{self.name}")
         self.role = self._make_role(log_group, network)
         if uses_database:
             surroundings.database.grant(self.role)
@@ -130,15 +121,6 @@ class ServerFunction(Construct):
         alias = lambda_.Alias(self, "Alias", alias_name=ALIAS, version=self.function.current_version)
         alias.node.add_dependency(after)
         return alias
-
-    def _make_log_group(self, stage: Stage) -> logs.LogGroup:
-        return logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/lambda/{self.name}",
-            retention=log_retention(stage.functions.log_days),
-            removal_policy=RemovalPolicy.RETAIN if stage.keeps_data else RemovalPolicy.DESTROY,
-        )
 
     def _make_role(self, log_group: logs.LogGroup, network: Network | None) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -192,17 +174,6 @@ def live_arn(scope: Construct, stage: Stage, name: str) -> str:
     return Stack.of(scope).format_arn(
         service="lambda", resource="function", resource_name=name_and_alias, arn_format=ArnFormat.COLON_RESOURCE_NAME
     )
-
-
-def log_retention(days: int) -> logs.RetentionDays:
-    """Tell CloudWatch's word for a number of days.
-
-    Raises:
-        ValueError: CloudWatch keeps logs for other numbers of days only.
-    """
-    if days not in _LOG_DAYS:
-        raise ValueError(f"logs cannot be kept for {days} days: take one of {', '.join(map(str, _LOG_DAYS))}")
-    return _LOG_DAYS[days]
 
 
 def _architecture(stage: Stage) -> lambda_.Architecture:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from cdk.constructs.kept import make_private_bucket, removal_policy
 from cdk.nag import accept, accept_wildcard
 from cdk.stages import Stage
 
@@ -24,7 +25,7 @@ class Storage(Construct):
 
     def __init__(self, scope: Construct, id: str, stage: Stage) -> None:
         super().__init__(scope, id)
-        removal = RemovalPolicy.RETAIN if stage.keeps_data else RemovalPolicy.DESTROY
+        removal = removal_policy(stage)
         self.key = kms.Key(
             self,
             "Key",
@@ -33,16 +34,8 @@ class Storage(Construct):
             enable_key_rotation=True,
             removal_policy=removal,
         )
-        self.bucket = s3.Bucket(
-            self,
-            "Bucket",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            versioned=stage.keeps_data,
-            lifecycle_rules=_lifecycle(stage),
-            removal_policy=removal,
+        self.bucket = make_private_bucket(
+            self, "Bucket", removal, versioned=stage.keeps_data, lifecycle_rules=_lifecycle(stage)
         )
         accept(
             self.bucket,

@@ -6,9 +6,9 @@ from aws_cdk import Fn, RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from cdk.constructs.kept import make_private_bucket
 from cdk.nag import accept
 
 _PAGE_FOR_EVERY_VIEW = """
@@ -33,15 +33,7 @@ class Ui(Construct):
 
     def __init__(self, scope: Construct, id: str, api: apigateway.IHttpApi) -> None:
         super().__init__(scope, id)
-        self.bucket = s3.Bucket(
-            self,
-            "Bucket",
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        self.bucket = make_private_bucket(self, "Bucket", RemovalPolicy.DESTROY)
         self.distribution = cloudfront.Distribution(
             self,
             "Distribution",

@@ -3,9 +3,31 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
 
 from tests.e2e.flows import HELD, QUICK, RECORDED
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Deployed, Stack
+
+
+class HeldRun(NamedTuple):
+    """A run whose flow waits until its gate, a file, is there."""
+
+    agent: subprocess.Popen[str]
+    deployed: Deployed
+    run_id: str
+    gate: Path
+
+
+def hold_a_run(stack: Stack, *options: str) -> HeldRun:
+    """Start an agent with these options, and a run that waits in the middle of its flow."""
+    gate = stack.folder / "gate"
+    deployed = stack.deploy(HELD, "--param", f"gate={gate}")
+    agent = stack.start_agent(*options)
+    run_id = stack.run(deployed)
+    stack.until(lambda: "waiting at the gate" in stack.logs(run_id), "the flow to begin")
+    return HeldRun(agent, deployed, run_id, gate)
 
 
 def test_two_agents_share_a_pool_and_each_run_runs_once(stack: Stack) -> None:
@@ -39,11 +61,7 @@ def test_an_agent_serves_only_the_queues_it_is_told(stack: Stack) -> None:
 
 def test_a_stopped_agent_leaves_its_runs_to_finish(stack: Stack) -> None:
     """SIGTERM ends an agent cleanly; the run that it had started goes on and completes, and the agent is offline."""
-    gate = stack.folder / "gate"
-    deployed = stack.deploy(HELD, "--param", f"gate={gate}")
-    agent = stack.start_agent()
-    run_id = stack.run(deployed)
-    stack.until(lambda: "waiting at the gate" in stack.logs(run_id), "the flow to begin")
+    agent, _, run_id, gate = hold_a_run(stack)
 
     assert 0 == stack.stop(agent)
 
@@ -56,11 +74,7 @@ def test_a_stopped_agent_leaves_its_runs_to_finish(stack: Stack) -> None:
 
 def test_an_agent_that_drains_waits_for_its_runs(stack: Stack) -> None:
     """Told to stop, it claims no more, stays until its run has ended, and ends cleanly."""
-    gate = stack.folder / "gate"
-    deployed = stack.deploy(HELD, "--param", f"gate={gate}")
-    agent = stack.start_agent("--drain-seconds", "60")
-    run_id = stack.run(deployed)
-    stack.until(lambda: "waiting at the gate" in stack.logs(run_id), "the flow to begin")
+    agent, deployed, run_id, gate = hold_a_run(stack, "--drain-seconds", "60")
 
     agent.send_signal(signal.SIGTERM)
     stack.until(lambda: "claims no more and waits 60 s at most for" in stack.output(agent), "the agent to drain")
@@ -75,11 +89,7 @@ def test_an_agent_that_drains_waits_for_its_runs(stack: Stack) -> None:
 
 def test_an_agent_drains_no_longer_than_it_is_told(stack: Stack) -> None:
     """After `--drain-seconds` it ends and says which runs had not; here they can go on without it."""
-    gate = stack.folder / "gate"
-    deployed = stack.deploy(HELD, "--param", f"gate={gate}")
-    agent = stack.start_agent("--drain-seconds", "1")
-    run_id = stack.run(deployed)
-    stack.until(lambda: "waiting at the gate" in stack.logs(run_id), "the flow to begin")
+    agent, _, run_id, gate = hold_a_run(stack, "--drain-seconds", "1")
 
     assert 0 == stack.stop(agent)
 
@@ -91,11 +101,7 @@ def test_an_agent_drains_no_longer_than_it_is_told(stack: Stack) -> None:
 
 def test_a_second_signal_ends_a_draining_agent_at_once(stack: Stack) -> None:
     """Who does not want to wait sends the signal again; the exit code says that it did not end by itself."""
-    gate = stack.folder / "gate"
-    deployed = stack.deploy(HELD, "--param", f"gate={gate}")
-    agent = stack.start_agent("--drain-seconds", "60")
-    run_id = stack.run(deployed)
-    stack.until(lambda: "waiting at the gate" in stack.logs(run_id), "the flow to begin")
+    agent, _, run_id, gate = hold_a_run(stack, "--drain-seconds", "60")
     agent.send_signal(signal.SIGTERM)
     stack.until(lambda: "claims no more" in stack.output(agent), "the agent to drain")
 
@@ -107,11 +113,7 @@ def test_a_second_signal_ends_a_draining_agent_at_once(stack: Stack) -> None:
 
 def test_a_run_outlives_its_killed_agent(stack: Stack) -> None:
     """SIGKILL of the agent does no harm to the run: its supervisor keeps reporting until the end."""
-    gate = stack.folder / "gate"
-    deployed = stack.deploy(HELD, "--param", f"gate={gate}")
-    agent = stack.start_agent()
-    run_id = stack.run(deployed)
-    stack.until(lambda: "waiting at the gate" in stack.logs(run_id), "the flow to begin")
+    agent, _, run_id, gate = hold_a_run(stack)
 
     agent.kill()
     agent.wait()

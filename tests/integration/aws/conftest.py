@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 
 from alisio.contract.ids import new_id
@@ -50,6 +51,18 @@ def make_bucket(name: str) -> S3Client:
     return client
 
 
+def client_of_nothing(service: str) -> Any:
+    """Open a client of a service at an address where nothing answers."""
+    return boto3.client(
+        service,
+        region_name=REGION,
+        endpoint_url="http://127.0.0.1:9",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(connect_timeout=1, retries={"total_max_attempts": 1}),
+    )
+
+
 @pytest.fixture
 def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """A stage on AWS as moto imitates it."""
@@ -60,19 +73,6 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         make_bucket(stage.bucket)
         boto3.client("scheduler").create_schedule_group(Name=stage.group)
         yield stage
-
-
-@pytest.fixture(scope="session")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
-    """The ministack that all tests of the session share."""
-    if not Ministack.is_installed():
-        pytest.skip("ministack is not installed: `make unit` installs it")
-    server = Ministack(tmp_path_factory.mktemp("ministack"))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

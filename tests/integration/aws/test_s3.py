@@ -6,16 +6,14 @@ import base64
 import hashlib
 import json
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config
 
 from alisio.client.http import send_elsewhere
 from alisio.exceptions import ApiError
 from alisio_server.adapters.aws.s3 import S3ObjectStore, open_s3
 from alisio_server.orchestration.bundles import bundle_key
-from tests.integration.aws.conftest import Stage
+from tests.integration.aws.conftest import Stage, client_of_nothing
 
 CONTENT = b"an archive"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -48,17 +46,8 @@ def test_a_bucket_that_is_not_there_is_no_missing_content(stage: Stage) -> None:
 
 def test_s3_that_is_away_is_an_os_error() -> None:
     """While nothing answers, every call says so as the port promises."""
-    config = Config(connect_timeout=1, retries={"total_max_attempts": 1})
-    client = boto3.client(
-        "s3",
-        region_name="eu-south-2",
-        endpoint_url="http://127.0.0.1:9",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=config,
-    )
     with pytest.raises(OSError, match="Amazon S3 cannot be used"):
-        S3ObjectStore(client, "bucket").size_of(KEY)
+        S3ObjectStore(client_of_nothing("s3"), "bucket").size_of(KEY)
 
 
 def test_an_upload_is_bound_to_key_size_and_digest(moto: Stage) -> None:

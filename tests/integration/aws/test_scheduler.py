@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from botocore.config import Config
 
 from alisio.contract.ids import new_id
 from alisio_server.adapters.aws.scheduler import EntryTarget, SchedulerTimers, open_timers
 from alisio_server.ports import Timer
-from tests.integration.aws.conftest import ROLE_ARN, TICK_ARN, Stage
+from tests.integration.aws.conftest import ROLE_ARN, TICK_ARN, Stage, client_of_nothing
 
 if TYPE_CHECKING:
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
@@ -102,15 +101,6 @@ def test_a_group_that_is_not_there_is_an_os_error(emulated: Stage) -> None:
 
 def test_a_scheduler_that_is_away_is_an_os_error() -> None:
     """While nothing answers, every call says so as the port promises."""
-    config = Config(connect_timeout=1, retries={"total_max_attempts": 1})
-    client = boto3.client(
-        "scheduler",
-        region_name="eu-south-2",
-        endpoint_url="http://127.0.0.1:9",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=config,
-    )
-    timers = SchedulerTimers(client, EntryTarget("group", TICK_ARN, ROLE_ARN))
+    timers = SchedulerTimers(client_of_nothing("scheduler"), EntryTarget("group", TICK_ARN, ROLE_ARN))
     with pytest.raises(OSError, match="EventBridge Scheduler cannot be used"):
         timers.disarm(TIMER.name)

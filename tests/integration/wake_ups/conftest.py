@@ -99,19 +99,6 @@ class SqsRinging:
         return "Messages" in answer
 
 
-@pytest.fixture(scope="session")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
-    """The ministack that all tests of the session share."""
-    if not Ministack.is_installed():
-        pytest.skip("ministack is not installed: `make unit` installs it")
-    server = Ministack(tmp_path_factory.mktemp("ministack"))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-
-
 @contextmanager
 def moto_sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[SqsRinging]:
     """Put moto in the place of AWS."""

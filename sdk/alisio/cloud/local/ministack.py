@@ -11,6 +11,28 @@ from alisio.cloud.local import processes
 REGION = "us-east-1"
 
 
+def variables(folder: Path, port: int) -> dict[str, str]:
+    """Give all variables that ministack is started with.
+
+    Functions inherit them, so there are no others of the caller.
+
+    Args:
+        folder: Of its files.
+        port: Where it is to listen on 127.0.0.1.
+    """
+    return {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(folder),
+        # It leaves the code of functions where it has unpacked it.
+        "TMPDIR": str(folder),
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "STATE_DIR": str(folder / "state"),
+        "S3_DATA_DIR": str(folder / "s3"),
+    }
+
+
 class LocalAws:
     """One ministack on 127.0.0.1; all that is in it is lost when it ends.
 
@@ -42,20 +64,8 @@ class LocalAws:
         Raises:
             CloudError: It cannot be started.
         """
-        # Functions inherit its variables, so it gets no others of the caller.
-        environment = {
-            "PATH": os.environ.get("PATH", ""),
-            "HOME": str(self._folder),
-            # It leaves the code of functions where it has unpacked it.
-            "TMPDIR": str(self._folder),
-            "GATEWAY_PORT": str(self.port),
-            "BIND_HOST": "127.0.0.1",
-            "MINISTACK_HOST": "127.0.0.1",
-            "STATE_DIR": str(self._folder / "state"),
-            "S3_DATA_DIR": str(self._folder / "s3"),
-        }
         log = self._folder / "ministack.log"
-        process = processes.start([str(self._program)], log, environment)
+        process = processes.start([str(self._program)], log, variables(self._folder, self.port))
         processes.wait_for(process, self._answers, "ministack", log)
         return process
 
