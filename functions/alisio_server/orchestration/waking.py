@@ -36,7 +36,10 @@ _MOVE_ON = (
 
 
 def send_wake_ups(database: Database, bell: WakeUps, run_ids: Iterable[UUID]) -> None:
-    """Send the wake-ups of runs whose `wake_at` was just set, and move it on.
+    """Send the wake-ups of runs whose `wake_at` was just set.
+
+    It is moved on for those that are due later. Those due by now are claimed in a moment, which clears it, or else
+    the next tick sends theirs once more: cheaper than a second commit for each run that somebody asks for.
 
     It raises nothing: what made the runs claimable is committed and must not look failed. Where the bell or the
     database cannot be reached, `wake_at` stays, so the tick tries again.
@@ -50,7 +53,8 @@ def send_wake_ups(database: Database, bell: WakeUps, run_ids: Iterable[UUID]) ->
     try:
         with database.glance() as connection:
             rows = connection.execute(_OUTBOX_OF, {"run_ids": ids}).all()
-        _send(database, bell, rows)
+        bell.send(_wake_ups(rows))
+        _move_on(database, [row for row in rows if row.due > row.wake_at])
     except (OSError, SQLAlchemyError) as error:
         if _failures.is_news(type(error).__name__):
             _log.warning("the wake-ups of %d runs could not be sent, the tick tries again: %s", len(ids), error)
@@ -73,7 +77,8 @@ def send_due_wake_ups(database: Database, bell: WakeUps) -> int:
         now = database.now(connection)
         wanted = _OUTBOX.where(flow_run.c.wake_at <= now).order_by(flow_run.c.wake_at).limit(_BATCH)
         rows = connection.execute(wanted).all()
-    _send(database, bell, rows)
+    bell.send(_wake_ups(rows))
+    _move_on(database, rows)
     return len(rows)
 
 
@@ -86,13 +91,16 @@ def upcoming_wake_ups(database: Database) -> list[WakeUp]:
         now = database.now(connection)
         wanted = _OUTBOX.where(flow_run.c.due > now, flow_run.c.due <= now + HORIZON)
         rows = connection.execute(wanted).all()
+    return _wake_ups(rows)
+
+
+def _wake_ups(rows: Sequence[Row[Any]]) -> list[WakeUp]:
     return [WakeUp(row.work_queue_id, row.id, row.due) for row in rows]
 
 
-def _send(database: Database, bell: WakeUps, rows: Sequence[Row[Any]]) -> None:
+def _move_on(database: Database, rows: Sequence[Row[Any]]) -> None:
     if not rows:
         return
-    bell.send([WakeUp(row.work_queue_id, row.id, row.due) for row in rows])
     with database.write() as connection:
         now = database.now(connection)
         moves = [

@@ -20,16 +20,33 @@ from tests.integration.orchestration.world import Bell, World
 
 
 def test_a_new_run_rings_after_its_commit(world: World) -> None:
-    """The wake-up names queue, run and due time; the next one is due a minute later."""
+    """The wake-up names queue, run and due time."""
     run_id = world.run(world.deploy())
     (wake_up,) = world.bell.take()
     assert (world.queue_id(), run_id, world.now) == (wake_up.work_queue_id, wake_up.flow_run_id, wake_up.due)
-    row = world.read(run_id)
-    assert (world.now + timedelta(seconds=60), 120.0) == (row.wake_at, row.wake_interval)
+
+
+def test_a_run_that_nobody_claims_at_once_rings_with_the_next_tick(world: World) -> None:
+    """The request leaves `wake_at` alone where the run is due; the tick rings again, and moves it on by a minute."""
+    run_id = world.run(world.deploy())
+    world.bell.take()
+    assert (world.now, 60.0) == (world.read(run_id).wake_at, world.read(run_id).wake_interval)
+    world.tick()
+    assert [run_id] == [wake_up.flow_run_id for wake_up in world.bell.take()]
+    assert (world.now + timedelta(seconds=60), 120.0) == (world.read(run_id).wake_at, world.read(run_id).wake_interval)
+
+
+def test_a_run_that_is_due_soon_is_rung_for_once(world: World) -> None:
+    """The bell holds back what is due within 15 minutes, and no tick before that rings again."""
+    due = world.now + timedelta(minutes=5)
+    run_id = world.run(world.deploy(), due=due)
+    assert [due] == [wake_up.due for wake_up in world.bell.take()]
+    assert due + timedelta(seconds=60) == world.read(run_id).wake_at
+    assert 0 == world.tick().woken
 
 
 def test_wake_ups_come_again_ever_more_slowly(world: World) -> None:
-    """While nobody claims it a run is rung for after 1, 2, 4, 8 and then every 15 minutes."""
+    """While nobody claims it a run is rung for by a tick, 1, 2, 4 and 8 minutes later, and then every 15 minutes."""
     world.run(world.deploy())
     world.bell.take()
     began, rang = world.now, []
@@ -37,7 +54,7 @@ def test_wake_ups_come_again_ever_more_slowly(world: World) -> None:
         world.pass_time(60)
         world.tick()
         rang += [(world.now - began) // timedelta(minutes=1)] * len(world.bell.take())
-    assert [1, 3, 7, 15, 30, 45, 60] == rang
+    assert [1, 2, 4, 8, 16, 31, 46] == rang
 
 
 def test_a_bell_that_is_away_is_rung_by_the_next_tick(world: World) -> None:
@@ -75,7 +92,8 @@ def test_a_database_that_fails_after_the_commit_fails_no_request(world: World) -
     saboteur = Saboteur()
     services = replace(world.services, wake_ups=saboteur)
     with services.transaction() as tx:
-        run_id = create_run(tx, deployment, FlowRunCreate()).id
+        due = world.now + timedelta(minutes=5)
+        run_id = create_run(tx, deployment, FlowRunCreate(due=due)).id
     with world.database.write() as connection:
         connection.execute(text("ALTER TABLE hidden RENAME TO flow_run"))
 

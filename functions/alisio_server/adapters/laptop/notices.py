@@ -23,7 +23,10 @@ CHANNEL = "alisio_wake_ups"
 
 # The first eight letters of the channel's name, as a number: no other user of the database is likely to lock it.
 _LOCK_KEY = int.from_bytes(b"alisio_w")
-_LOCK = text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=_LOCK_KEY)
+# Nobody waits for the disk: who listens hears it at the commit, and what a crash loses comes with the next tick.
+_LOCK = text("SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(:key)").bindparams(
+    key=_LOCK_KEY
+)
 _NUMBER = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)").bindparams(channel=CHANNEL)
 # A payload has 8000 bytes at most, and a wake-up takes up to 80 of them.
