@@ -41,7 +41,7 @@ class Load:
     Attributes:
         seconds: From the first request to the last answer.
         latencies: Seconds of each request that was answered as wanted, ascending.
-        turned_away: How many were answered 503.
+        turned_away: How many were answered 503, or not at all.
     """
 
     seconds: float
@@ -99,9 +99,15 @@ def _send(running: Stack, requests: Iterator[Request], until: float) -> tuple[li
                 break
             content = json.dumps(request.body).encode()
             headers = {"Content-Type": "application/json", **key}
-            connection.request(request.method, f"{url.path}{request.path}", body=content, headers=headers)
-            answer = connection.getresponse()
-            said = answer.read()
+            try:
+                connection.request(request.method, f"{url.path}{request.path}", body=content, headers=headers)
+                answer = connection.getresponse()
+                said = answer.read()
+            except ConnectionError:
+                # The next request opens it again.
+                connection.close()
+                turned_away += 1
+                continue
             if answer.status == request.status:
                 latencies.append(time.perf_counter() - begun)
             elif answer.status == _TRY_AGAIN:

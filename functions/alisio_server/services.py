@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from alisio_server.access.callers import Caller, local_caller
 from alisio_server.access.changes import Change, record_change
 from alisio_server.database.engine import Database
-from alisio_server.orchestration.waking import send_wake_ups
-from alisio_server.ports import ObjectStore, Timers, WakeUpQueues, WakeUps
+from alisio_server.orchestration.waking import ring, send_wake_ups
+from alisio_server.ports import ObjectStore, Timers, WakeUp, WakeUpQueues, WakeUps
 from alisio_server.settings import Retention
 
 
@@ -26,6 +26,7 @@ class Transaction:
         connection: What to execute statements on.
         database: Whose transaction it is.
         woken: Runs whose `wake_at` this transaction set to now: their wake-ups are sent after the commit.
+        wake_ups: Of runs that are due by now and whose queue is known, the wake-ups themselves.
         rescheduled: Deployments whose schedules this transaction changed: their timers are set after the commit.
         forgotten_timers: The timers of schedules that this transaction removed.
         asked: When it last asked for the time.
@@ -34,6 +35,7 @@ class Transaction:
     connection: Connection
     database: Database
     woken: set[UUID] = field(default_factory=set)
+    wake_ups: list[WakeUp] = field(default_factory=list)
     rescheduled: set[UUID] = field(default_factory=set)
     forgotten_timers: list[str] = field(default_factory=list)
     asked: datetime | None = None
@@ -84,6 +86,8 @@ class Services:
                 record_change(connection, self.change, transaction.asked or transaction.now())
         if self.change is not None:
             self.change.recorded = True
+        if transaction.wake_ups:
+            ring(self.wake_ups, transaction.wake_ups)
         if transaction.woken:
             send_wake_ups(self.database, self.wake_ups, transaction.woken)
         if self.timers is not None and (transaction.rescheduled or transaction.forgotten_timers):

@@ -16,6 +16,7 @@ from alisio_server.orchestration.parameters import check_parameters
 from alisio_server.orchestration.proposals import PersonCancels, PersonRetries
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.orchestration.stored_runs import load_run, move
+from alisio_server.ports import WakeUp
 from alisio_server.services import Transaction
 
 _DEPLOYMENT = select(deployment).where(deployment.c.id == bindparam("id"))
@@ -70,7 +71,9 @@ def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> A
         if first is not None:
             return AskedRun(first, is_new=False)
     tx.connection.execute(insert(flow_run_state), [first_state(values)])
-    if values["wake_at"] <= now:
+    if values["due"] <= now:
+        tx.wake_ups.append(WakeUp(values["work_queue_id"], values["id"], values["due"]))
+    elif values["wake_at"] <= now:
         tx.woken.add(values["id"])
     return AskedRun(values["id"], is_new=True)
 

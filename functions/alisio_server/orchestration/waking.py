@@ -56,8 +56,25 @@ def send_wake_ups(database: Database, bell: WakeUps, run_ids: Iterable[UUID]) ->
         bell.send(_wake_ups(rows))
         _move_on(database, [row for row in rows if row.due > row.wake_at])
     except (OSError, SQLAlchemyError) as error:
-        if _failures.is_news(type(error).__name__):
-            _log.warning("the wake-ups of %d runs could not be sent, the tick tries again: %s", len(ids), error)
+        _say(error, len(ids))
+
+
+def ring(bell: WakeUps, wake_ups: Sequence[WakeUp]) -> None:
+    """Send wake-ups of runs that are due by now, as `send_wake_ups` does, without a look at the database.
+
+    Args:
+        bell: What to ring.
+        wake_ups: What to send.
+    """
+    try:
+        bell.send(wake_ups)
+    except OSError as error:
+        _say(error, len(wake_ups))
+
+
+def _say(error: Exception, count: int) -> None:
+    if _failures.is_news(type(error).__name__):
+        _log.warning("the wake-ups of %d runs could not be sent, the tick tries again: %s", count, error)
 
 
 def send_due_wake_ups(database: Database, bell: WakeUps) -> int:

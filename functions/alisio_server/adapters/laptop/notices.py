@@ -7,7 +7,7 @@ process that listens numbers only grow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from alisio_server.database.engine import Database
-from alisio_server.database.instants import from_microseconds
+from alisio_server.database.instants import to_microseconds
 from alisio_server.ports import WakeUp
 
 CHANNEL = "alisio_wake_ups"
@@ -24,14 +24,18 @@ CHANNEL = "alisio_wake_ups"
 # The first eight letters of the channel's name, as a number: no other user of the database is likely to lock it.
 _LOCK_KEY = int.from_bytes(b"alisio_w")
 # Nobody waits for the disk: who listens hears it at the commit, and what a crash loses comes with the next tick.
-_LOCK = text("SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(:key)").bindparams(
-    key=_LOCK_KEY
-)
-_NUMBER = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-_NOTIFY = text("SELECT pg_notify(:channel, :payload)").bindparams(channel=CHANNEL)
-# A payload has 8000 bytes at most, and a wake-up takes up to 80 of them.
+_LOCK = "set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock(:key)"
+_CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_TAKE_LOCK = text(f"SELECT {_LOCK}").bindparams(key=_LOCK_KEY)
+_NUMBER = text(f"SELECT {_CLOCK}")
+# One round trip. The clock is read for rows of `locked`, so when the lock is held.
+_NOTIFY = text(
+    f"WITH locked AS MATERIALIZED (SELECT {_LOCK}) "
+    f"SELECT pg_notify(:channel, {_CLOCK} || payload) FROM locked, unnest(CAST(:payloads AS text[])) AS payload"
+).bindparams(key=_LOCK_KEY, channel=CHANNEL)
+# A payload has 8000 bytes at most, and a wake-up takes up to 82 of them.
 _IN_ONE_PAYLOAD = 90
-_MILLISECOND = timedelta(milliseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Notifier:
@@ -53,12 +57,10 @@ class Notifier:
         given = list(wake_ups)
         if not given:
             return
+        payloads = [_write(given[start : start + _IN_ONE_PAYLOAD]) for start in range(0, len(given), _IN_ONE_PAYLOAD)]
         try:
-            with self._database.write() as connection:
-                number = take_number(connection)
-                now = from_microseconds(number)
-                payloads = [{"payload": _write(number, part, now)} for part in _parts(given)]
-                connection.execute(_NOTIFY, payloads)
+            with self._database.glance() as connection:
+                connection.execute(_NOTIFY, {"payloads": payloads})
         except SQLAlchemyError as error:
             raise OSError(f"PostgreSQL cannot be notified: {getattr(error, 'orig', None) or error}") from error
 
@@ -68,36 +70,29 @@ def take_number(connection: Connection) -> int:
 
     The lock is held until the transaction ends, so numbers grow in the order of commits.
     """
-    connection.execute(_LOCK)
+    connection.execute(_TAKE_LOCK)
     number: int = connection.execute(_NUMBER).scalar_one()
     return number
 
 
-def _parts(wake_ups: Sequence[WakeUp]) -> Iterator[Sequence[WakeUp]]:
-    for start in range(0, len(wake_ups), _IN_ONE_PAYLOAD):
-        yield wake_ups[start : start + _IN_ONE_PAYLOAD]
-
-
-def _write(number: int, wake_ups: Iterable[WakeUp], now: datetime) -> str:
-    # How long to wait and not until when: the clocks of two machines differ.
-    entries = (
-        f"{wake_up.work_queue_id.hex}{wake_up.flow_run_id.hex}{max(0, -((now - wake_up.due) // _MILLISECOND))}"
-        for wake_up in wake_ups
+def _write(wake_ups: Iterable[WakeUp]) -> str:
+    """Write what follows the number."""
+    return "".join(
+        f";{wake_up.work_queue_id.hex}{wake_up.flow_run_id.hex}{to_microseconds(wake_up.due)}" for wake_up in wake_ups
     )
-    return ";".join((str(number), *entries))
 
 
 def read_payload(payload: str, now: datetime) -> tuple[int, list[tuple[WakeUp, bool]]]:
     """Read a notification: its number, and its wake-ups with whether they are due later.
 
     Args:
-        payload: As `Notifier` writes it.
-        now: This process's time; when they are due is told by it.
+        payload: As `Notifier` has it written.
+        now: This process's time; when they are due is told by it, since the clocks of two machines differ.
     """
     number, *entries = payload.split(";")
+    sent = int(number)
     wake_ups = []
     for entry in entries:
-        delay = int(entry[64:])
-        wake_up = WakeUp(UUID(entry[:32]), UUID(entry[32:64]), now + delay * _MILLISECOND)
-        wake_ups.append((wake_up, delay > 0))
-    return int(number), wake_ups
+        delay = max(0, int(entry[64:]) - sent)
+        wake_ups.append((WakeUp(UUID(entry[:32]), UUID(entry[32:64]), now + delay * _MICROSECOND), delay > 0))
+    return sent, wake_ups
