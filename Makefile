@@ -8,7 +8,7 @@ PEERS := .venv-prefect/.installed .venv-dbos/.installed
 PEER_prefect := prefect
 PEER_dbos := dbos
 
-.PHONY: help demo test lint types unit e2e chaos hostile test-cloud bench bench-plots openapi clean
+.PHONY: help demo test lint types unit e2e chaos hostile test-cloud bench bench-environments bench-plots openapi clean
 
 help:  ## Show these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -72,7 +72,11 @@ chaos: $(VENV)/.dev .venv-ministack/.installed  ## Faults: ROUNDS=300 SEED=7 SET
 hostile: $(VENV)/.dev  ## Hostile input at length: CASES=20000 requests over all routes, LINES=1000000 of output
 	@HOSTILE_CASES=$(or $(CASES),20000) HOSTILE_LINES=$(or $(LINES),1000000) $(BIN)/pytest tests/hostile
 
-bench: $(VENV)/.dev .venv-ministack/.installed .venv-bench/.installed $(PEERS)  ## Benchmarks beside Prefect: a table, and JSON under benchmarks/results/; ROWS=import,script runs some
+# Side by side, as pip mostly waits.
+bench-environments: $(VENV)/.dev .venv-ministack/.installed .venv-bench/.installed $(PEERS)
+
+bench:  ## Benchmarks beside Prefect: a table, and JSON under benchmarks/results/; ROWS=import,script runs some
+	@$(MAKE) --no-print-directory -j3 bench-environments
 	@$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
 
 bench-plots: $(VENV)/.dev  ## From the newest result: the plots under benchmarks/plots/, and the table in README.md

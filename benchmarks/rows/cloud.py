@@ -15,9 +15,9 @@ from benchmarks.stacks.cloud import cloud
 from benchmarks.starts import measure_starts, seconds_late
 
 CLIENTS = (1, 8)
-SECONDS, ROUNDS, WARM_UPS = 1.5, 7, 1
+SECONDS, ROUNDS, WARM_UPS = 1.0, 7, 1
 START_RUNS, START_WARM_UPS = 15, 2
-SCHEDULED_RUNS, INTERVAL = 20, 3
+SCHEDULED_RUNS, INTERVAL = 20, 2
 
 
 def _load(running: Stack) -> Iterator[Figure]:

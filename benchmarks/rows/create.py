@@ -14,8 +14,8 @@ from benchmarks.products import PREFECT
 from benchmarks.stacks import Stack, stack
 
 CLIENTS = (1, 8, 64)
-SECONDS, ROUNDS, WARM_UPS = 1.5, 7, 1
-PREFECT_CLIENTS, PREFECT_SECONDS, PREFECT_ROUNDS = (8,), 3.0, 3
+SECONDS, ROUNDS, WARM_UPS = 1.0, 7, 1
+PREFECT_CLIENTS, PREFECT_SECONDS, PREFECT_ROUNDS = (8,), 3.0, 2
 RATE, P99 = 250.0, 100.0
 _BUDGETED = 8
 _POOL = "bench-create"
