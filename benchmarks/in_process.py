@@ -29,7 +29,7 @@ Runner: TypeAlias = Callable[..., Answer]
 
 
 def samples_of(
-    workload: str, arguments: Mapping[str, Sequence[str]], *, runs: int = 7, peer_runs: int = 2
+    workload: str, arguments: Mapping[str, Sequence[str]], *, runs: int = 7, fewer: Mapping[str, int] | None = None
 ) -> dict[str, list[Answer]]:
     """Run a workload in turn by each.
 
@@ -38,15 +38,15 @@ def samples_of(
     Args:
         workload: The script's name.
         arguments: What to measure, by whose run it is.
-        runs: How often each of us runs it.
-        peer_runs: How often Prefect does.
+        runs: How often each runs it.
+        fewer: How often those run it that run it less; Prefect once, where nothing else is said.
 
     Returns:
         What the workload printed, by whose run it is.
     """
     with ExitStack() as ends:
         subjects = {name: partial(_runner(name, ends), workload, *asked) for name, asked in arguments.items()}
-        return interleaved(subjects, runs=runs, warm_ups=0, fewer={PEER: peer_runs})
+        return interleaved(subjects, runs=runs, warm_ups=0, fewer={PEER: 1, **(fewer or {})})
 
 
 def _runner(name: str, ends: ExitStack) -> Runner:

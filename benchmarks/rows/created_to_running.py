@@ -20,7 +20,7 @@ from benchmarks.starts import Starts, measure_starts
 from tests.ministack import Ministack
 
 RUNS, WARM_UPS = 15, 2
-PREFECT_RUNS, PREFECT_WARM_UPS = 3, 1
+PREFECT_RUNS, PREFECT_WARM_UPS = 2, 1
 _POOL = "bench-start"
 
 

@@ -42,7 +42,7 @@ def _measure() -> Iterator[Figure]:
         deployment = running.deploy("deployed", "empty", _POOL)
         with running.worker(_POOL, LIMIT):
             few = [_rate(running, deployment, FEW) for _ in range(8)][1:]
-            many = [_rate(running, deployment, MANY) for _ in range(2)]
+            many = [_rate(running, deployment, MANY)]
     label = "drain of {} empty runs, one agent, limit 10"
     peers = {"prefect": theirs}
     yield Figure(label.format(FEW), "1/s", few, budget=20, higher_is_better=True, peers=peers)

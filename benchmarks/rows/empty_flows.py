@@ -16,7 +16,7 @@ MANNERS = {
 }
 OURS = ("sync:100", "async:100", "threads:50", "gather:50")
 # Each of Prefect's takes up to a second, whatever their number: fewer tell the same in less time.
-THEIRS = ("sync:2", "async:3", "threads:10", "gather:10")
+THEIRS = ("sync:2", "async:3", "threads:5", "gather:5")
 
 
 def _measure() -> Iterator[Figure]:

@@ -47,7 +47,7 @@ def _measure() -> Iterator[Figure]:
 def _many() -> Iterator[Figure]:
     """Map over so many that what a task costs in memory shows; Prefect would take minutes."""
     asked = [f"mapped:{MANY}"]
-    samples = samples_of("empty_tasks", {EMBEDDED: asked, SERVED: asked})
+    samples = samples_of("empty_tasks", {EMBEDDED: asked, SERVED: asked}, fewer={SERVED: 3})
     for name, where in WHERE.items():
         answers = [answer["mapped"] for answer in samples[name]]
         seconds, budget = [answer["stored"] for answer in answers], MANY_SECONDS if name == EMBEDDED else None

@@ -38,7 +38,7 @@ def _measure() -> Iterator[Figure]:
             running = ends.enter_context(stack(product))
             stacks[product] = (running, running.deploy("deployed", "fibonacci_flow", _POOL))
             ends.enter_context(running.worker(_POOL, 1, settings))
-        for (count, n), warm_ups, runs, more_of_ours in ((LIGHT, 1, 3, 4), (HEAVY, 0, 2, 1)):
+        for (count, n), warm_ups, runs, more_of_ours in ((LIGHT, 1, 2, 5), (HEAVY, 0, 1, 2)):
             sample = {product: partial(_seconds, *made, count, n) for product, made in stacks.items()}
             samples = interleaved(sample, runs=runs, warm_ups=warm_ups)
             samples[ALISIO] += [sample[ALISIO]() for _ in range(more_of_ours)]

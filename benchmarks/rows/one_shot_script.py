@@ -21,7 +21,7 @@ PRODUCTS = (ALISIO, PREFECT)
 RUNS = 7
 FIRST_RUNS = 3
 # One of Prefect's takes ten seconds and more.
-FEWER = {PREFECT.name: 3}
+FEWER = {PREFECT.name: 2}
 FEWER_FIRST = {PREFECT.name: 1}
 COMPLETED = text("SELECT count(*) FROM flow_run WHERE state_type = 'COMPLETED'")
 
