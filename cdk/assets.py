@@ -30,6 +30,7 @@ _REQUIREMENTS = (
     "alembic",
     "aws-lambda-powertools",
     "cronsim",
+    "cryptography",
     "jsonschema",
     "psycopg2-binary",
     "pydantic",

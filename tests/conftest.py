@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -16,10 +17,17 @@ from tests.e2e.fixtures import backend as backend
 from tests.e2e.fixtures import stack as stack
 from tests.postgres import Postgres
 
+_DRAWN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Take the names of the back ends on which the scenarios of `tests/e2e` run."""
     parser.addoption("--backends", default="laptop,postgres", help="of tests/e2e/backends.py, with commas between")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a test the same in every process that collects it, also where an id was drawn for its parameter."""
+    return _DRAWN.sub("an-id", val) if isinstance(val, str) and _DRAWN.search(val) else None
 
 
 class NewDatabase(Protocol):

@@ -99,6 +99,7 @@ class Agents(Construct):
             ),
             volumes=[ecs.Volume(name=name) for name in _FOLDERS],
         )
+        region = Stack.of(self).region
         container = task.add_container(
             "agent",
             image=ecs.ContainerImage.from_docker_image_asset(self._image()),
@@ -107,7 +108,8 @@ class Agents(Construct):
                 *("--limit", str(settings.runs_each)),
                 *("--drain-seconds", str(_DRAIN_SECONDS)),
             ],
-            environment={"ALISIO_API_URL": api_url, "AWS_REGION": Stack.of(self).region},
+            # boto3 reads the second of the region's names, the other SDKs the first.
+            environment={"ALISIO_API_URL": api_url, "AWS_REGION": region, "AWS_DEFAULT_REGION": region},
             secrets={"ALISIO_API_KEY": ecs.Secret.from_secrets_manager(key_secret)},
             readonly_root_filesystem=True,
             stop_timeout=STOP_TIMEOUT,

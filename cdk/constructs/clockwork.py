@@ -49,8 +49,8 @@ class Clockwork(Construct):
         minute = scheduler.CfnSchedule(
             self,
             "Minute",
-            name="clockwork",
-            group_name=self.group_name,
+            # In the group that every account has: whoever keeps the entries of schedules has no right to it there.
+            name=f"{self.group_name}-clockwork",
             description="The tick: schedules, wake-ups, leases, late runs, retention",
             schedule_expression="rate(1 minute)",
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
@@ -64,7 +64,6 @@ class Clockwork(Construct):
                 ),
             ),
         )
-        minute.add_resource_dependency(self._group)
         minute.node.add_dependency(tick, self.role)
 
     def grant_manage(self, role: iam.IRole) -> None:

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import ArnFormat, CustomResource, Duration, RemovalPolicy, Stack, custom_resources
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -150,6 +150,35 @@ class ServerFunction(Construct):
             accept_managed_policy(self.role, _NETWORK_POLICY, reason)
         if traced:
             accept_wildcard(self.role, "*", "X-Ray knows no resources to name.")
+
+
+def make_custom_resource(
+    scope: Construct, id: str, function: ServerFunction, properties: Mapping[str, str]
+) -> CustomResource:
+    """Have a function called whenever a stack is made, changed in these properties, or destroyed.
+
+    Args:
+        scope: Where it is made.
+        id: Its name there.
+        function: Called with CloudFormation's event; what it raises fails the deployment, which is then rolled back.
+        properties: What it is told.
+    """
+    log_group = logs.LogGroup(
+        scope, f"{id}ProviderLogs", retention=logs.RetentionDays.ONE_WEEK, removal_policy=RemovalPolicy.DESTROY
+    )
+    provider = custom_resources.Provider(
+        scope, f"{id}Provider", on_event_handler=function.function, log_group=log_group
+    )
+    reason = "The CDK's own provider, whose runtime and role are the CDK's to choose."
+    accept(provider, {"L1": reason})
+    accept_managed_policy(provider, "service-role/AWSLambdaBasicExecutionRole", reason)
+    versions = f"{function.function.function_arn}:*"
+    accept_wildcard(provider, versions, "It may call the one function, in each of its versions.")
+    resource = CustomResource(
+        scope, id, service_token=provider.service_token, resource_type="Custom::" + id, properties=dict(properties)
+    )
+    resource.node.add_dependency(function.role)
+    return resource
 
 
 def function_name(stage: Stage, name: str) -> str:

@@ -1,7 +1,7 @@
 """The virtual network: isolated subnets for database and functions, and a place for agents that reaches the internet.
 
 The gateway endpoint of S3 is free. An interface endpoint costs about 7.30 USD a month and zone, a NAT gateway about
-33 USD and what flows through it (us-east-1, November 2026). The four endpoints below, in one zone, cost 29 USD; with
+33 USD and what flows through it (us-east-1, November 2026). The five endpoints below, in one zone, cost 37 USD; with
 NAT gateways there are none, as functions then reach the same services through those.
 """
 
@@ -17,6 +17,7 @@ _SERVICES = {
     "SecretsManager": ec2.InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
     "Sqs": ec2.InterfaceVpcEndpointAwsService.SQS,
     "Scheduler": ec2.InterfaceVpcEndpointAwsService("scheduler"),
+    "Kms": ec2.InterfaceVpcEndpointAwsService.KMS,
     "Sts": ec2.InterfaceVpcEndpointAwsService.STS,
 }
 """What functions call of AWS, but for S3; logs, metrics and traces leave a function by another way."""

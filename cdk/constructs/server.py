@@ -5,12 +5,13 @@ from __future__ import annotations
 from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.aws_lambda_event_sources import SqsEventSource
-from constructs import Construct, DependencyGroup
+from constructs import Construct, DependencyGroup, IDependable
 
 from cdk.constructs.clockwork import Clockwork
-from cdk.constructs.functions import ServerFunction, Surroundings
+from cdk.constructs.functions import ServerFunction, Surroundings, make_custom_resource
 from cdk.constructs.identity import Identity
-from cdk.constructs.queues import DEAD_LETTERS_TIMEOUT, Queues, make_custom_resource
+from cdk.constructs.queues import DEAD_LETTERS_TIMEOUT, Queues
+from cdk.constructs.removal import Removal
 from cdk.constructs.storage import Storage
 from cdk.stages import RetentionSettings
 
@@ -31,6 +32,7 @@ class Server(Construct):
         queues: Where wake-ups go.
         clockwork: What calls the tick.
         identity: Where the first keys go.
+        removal: What removes in the end what functions have made.
 
     Attributes:
         api: Answers requests.
@@ -49,6 +51,7 @@ class Server(Construct):
         queues: Queues,
         clockwork: Clockwork,
         identity: Identity,
+        removal: Removal,
     ) -> None:
         super().__init__(scope, id)
         self._surroundings = surroundings
@@ -63,14 +66,17 @@ class Server(Construct):
         self.tick = self._make("tick", _TICK_TIMEOUT, shared)
         self.dead_letters = self._make("dead_letters", DEAD_LETTERS_TIMEOUT, shared)
         for function in (self.api, self.tick, self.dead_letters):
-            queues.grant_use(function.role)
+            queues.grant_send(function.role)
+        queues.grant_delete(self.tick.role)
         for function in (self.api, self.tick):
             clockwork.grant_manage(function.role)
         storage.grant_use(self.api.role)
+        storage.grant_encrypt(self.api.role)
+        self.api.function.add_environment("ALISIO_KMS_KEY_ARN", storage.key.key_arn)
         storage.grant_delete(self.tick.role)
         agent_role = identity.lend(self.api.role)
         self.api.function.add_environment("ALISIO_AGENT_ROLE_ARN", agent_role.role_arn)
-        self.live_api = self._go_live(self._migrate(identity), queues, clockwork)
+        self.live_api = self._go_live(DependencyGroup(self._migrate(identity), removal.resource), queues, clockwork)
 
     def _make(
         self,
@@ -107,9 +113,7 @@ class Server(Construct):
             secret.grant_write(migrate.role)
         return make_custom_resource(self, "Migrations", migrate, reasons)
 
-    def _go_live(self, migrations: Construct, queues: Queues, clockwork: Clockwork) -> lambda_.Alias:
-        # The removal of queues comes last in a destruction, when nothing is left that could make one.
-        before = DependencyGroup(migrations, queues.removal)
+    def _go_live(self, before: IDependable, queues: Queues, clockwork: Clockwork) -> lambda_.Alias:
         live_api = self.api.go_live(before)
         clockwork.start(self.tick.go_live(before))
         live_dead_letters = self.dead_letters.go_live(before)

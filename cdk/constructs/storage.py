@@ -13,6 +13,8 @@ from cdk.nag import accept, accept_wildcard
 from cdk.stages import Stage
 
 RESULTS = "results/"
+PENDING = "pending/"
+"""Where bundles lie that were uploaded and not yet announced."""
 
 
 class Storage(Construct):
@@ -54,6 +56,22 @@ class Storage(Construct):
         """Let somebody delete objects."""
         self._grant(role, ("s3:DeleteObject",))
 
+    def grant_empty(self, role: iam.IRole) -> None:
+        """Let somebody delete all objects in all their versions."""
+        self._grant(role, ("s3:DeleteObject", "s3:DeleteObjectVersion"))
+        versions = iam.PolicyStatement(actions=["s3:ListBucketVersions"], resources=[self.bucket.bucket_arn])
+        role.add_to_principal_policy(versions)
+
+    def grant_encrypt(self, role: iam.IRole) -> None:
+        """Let somebody encrypt and decrypt secrets of the database, and nothing else that this key encrypts."""
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=[self.key.key_arn],
+                conditions={"StringEquals": {"kms:EncryptionContext:application": "alisio"}},
+            )
+        )
+
     def _grant(self, role: iam.IRole, actions: tuple[str, ...]) -> None:
         objects = self.bucket.arn_for_objects("*")
         role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=[objects]))
@@ -63,6 +81,7 @@ class Storage(Construct):
 def _lifecycle(stage: Stage) -> list[s3.LifecycleRule]:
     rules = [
         s3.LifecycleRule(id="uploads-that-broke-off", abort_incomplete_multipart_upload_after=Duration.days(1)),
+        s3.LifecycleRule(id="bundles-never-announced", prefix=PENDING, expiration=Duration.days(1)),
         s3.LifecycleRule(id="results", prefix=RESULTS, expiration=Duration.days(stage.retention.results)),
     ]
     if stage.keeps_data:

@@ -11,6 +11,7 @@ from cdk.constructs.clockwork import Clockwork
 from cdk.constructs.functions import Surroundings
 from cdk.constructs.identity import Identity
 from cdk.constructs.queues import Queues
+from cdk.constructs.removal import Removal
 from cdk.constructs.server import Server
 from cdk.constructs.storage import Storage
 
@@ -27,7 +28,7 @@ class CoreStack(Stack):
         stage = surroundings.stage
         super().__init__(scope, f"{stage.prefix}-core", description=f"Alisio {stage.name}: server")
         self._storage = Storage(self, "Storage", stage)
-        self._queues = Queues(self, "Queues", surroundings)
+        self._queues = Queues(self, "Queues", stage)
         self._clockwork = Clockwork(self, "Clockwork", stage)
         self.identity = Identity(self, "Identity", stage, self._storage.key, self._queues)
         server = Server(
@@ -38,6 +39,7 @@ class CoreStack(Stack):
             queues=self._queues,
             clockwork=self._clockwork,
             identity=self.identity,
+            removal=Removal(self, "Removal", surroundings, self._storage, self._queues),
         )
         self.api = Api(self, "Api", stage, server.live_api)
         self._alarms = self._watch(surroundings, server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from alisio.cloud.local.cloud import LocalCloud, find_local_cloud
 from tests.e2e.backends import CloudBackend
 
 GROUP = "alisio-local"
-CLOCKWORK = "clockwork"
+CLOCKWORK = "alisio-local-clockwork"
+"""The minute's entry, which is in the group that every account has."""
 _NOBODY = "http://127.0.0.1:9"
 
 
@@ -48,24 +50,26 @@ class CloudPlace:
     def entries(self) -> list[str]:
         """List the names of the entries of users' schedules."""
         listed = self.client("scheduler").list_schedules(GroupName=GROUP, MaxResults=100)["Schedules"]
-        return [entry["Name"] for entry in listed if entry["Name"] != CLOCKWORK]
+        return [entry["Name"] for entry in listed]
 
-    def change_entry(self, name: str, **changes: Any) -> None:
-        """Change an entry of the stage's group, and leave all else of it as it is."""
+    def change_entry(self, name: str, group: str = GROUP, **changes: Any) -> None:
+        """Change an entry, and leave all else of it as it is."""
         scheduler = self.client("scheduler")
         kept = ("ScheduleExpression", "FlexibleTimeWindow", "Target", "ActionAfterCompletion", "State", "Description")
-        found = scheduler.get_schedule(Name=name, GroupName=GROUP)
+        found = scheduler.get_schedule(Name=name, GroupName=group)
         given = {key: found[key] for key in kept if key in found} | changes
-        scheduler.update_schedule(Name=name, GroupName=GROUP, **given)
+        scheduler.update_schedule(Name=name, GroupName=group, **given)
 
     @contextmanager
     def stopped_clockwork(self) -> Iterator[None]:
-        """Keep the minute's tick from being called meanwhile."""
-        self.change_entry(CLOCKWORK, State="DISABLED")
-        try:
-            yield
-        finally:
-            self.change_entry(CLOCKWORK, State="ENABLED")
+        """Keep the minute's tick from being called meanwhile; who wants that too, beside this process, waits."""
+        with (Path(self.backend.environment["ALISIO_HOME"]) / "clockwork.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.change_entry(CLOCKWORK, "default", State="DISABLED")
+            try:
+                yield
+            finally:
+                self.change_entry(CLOCKWORK, "default", State="ENABLED")
 
     # Lambda
 

@@ -60,7 +60,7 @@ def test_a_forged_bundle_is_refused_by_the_agent(stack: Stack, place: CloudPlace
     bucket = stack.cli("cloud", "outputs", "--stage", "local", "--output", "json").json["BucketName"]
     s3 = place.client("s3")
     listed = s3.list_objects_v2(Bucket=bucket)["Contents"]
-    [key] = [found["Key"] for found in listed if sha256 in found["Key"]]
+    [key] = [found["Key"] for found in listed if f"bundles/{sha256}" == found["Key"]]
     s3.put_object(Bucket=bucket, Key=key, Body=_forged(f"from pathlib import Path\nPath({str(trace)!r}).touch()\n"))
     stack.start_agent()
 

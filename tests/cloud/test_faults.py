@@ -6,12 +6,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from uuid import UUID
 
+import pytest
+
 from alisio.client import Client
 from alisio.contract.runs import FlowRunCreate
 from tests.cloud.place import CloudPlace
 from tests.e2e.flows import QUICK, RECORDED
 from tests.e2e.stack import Stack
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.alone
 
 
 def _client(stack: Stack) -> Client:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.cloud.place import CloudPlace
 from tests.e2e.flows import QUICK, RECORDED
 from tests.e2e.stack import Deployed, Stack
@@ -87,6 +89,7 @@ def test_a_schedule_runs_by_itself_from_its_entry_to_its_end(stack: Stack) -> No
     assert len(occurrences) <= len(record.read_text().split())
 
 
+@pytest.mark.alone
 def test_without_any_entry_nothing_is_missed(stack: Stack, place: CloudPlace) -> None:
     """All entries of schedules deleted, the minute's tick makes the run as soon as it is near."""
     due = datetime.now(UTC).replace(microsecond=0) + HORIZON + timedelta(seconds=15)

@@ -19,6 +19,9 @@ import psutil
 from tests.postgres import Postgres
 from tests.waiting import wait_until
 
+SHARED_CLOUD = "TEST_CLOUD"
+"""The variable that holds, as JSON, the variables of a local cloud that several processes of pytest share."""
+
 ALISIO = (sys.executable, "-m", "alisio.cli")
 """The `alisio` command of the Python that runs the tests."""
 
@@ -120,7 +123,10 @@ class PostgresBackend:
 
 
 class CloudBackend:
-    """The stage `local`, deployed by the CDK to a cloud on this machine: HTTP API, functions, SQS, S3, PostgreSQL."""
+    """The stage `local`, deployed by the CDK to a cloud on this machine: HTTP API, functions, SQS, S3, PostgreSQL.
+
+    Deploying takes a minute. Where `python -m tests.cloud` has one running, which it takes down itself, that is used.
+    """
 
     # Its clock ticks every minute.
     patience = 6.0
@@ -133,16 +139,22 @@ class CloudBackend:
 
     def start(self) -> None:
         """Bring it up as users do, and take over the variables that it tells them to set."""
+        if SHARED_CLOUD in os.environ:
+            self.environment |= json.loads(os.environ[SHARED_CLOUD])
+            self.api_url = self.environment["ALISIO_API_URL"]
+            return
         with (self.folder / "up.log").open("wb") as log:
             command = [*ALISIO, "cloud", "up", "--local", "--port", "0"]
             done = subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True)
-        assert 0 == done.returncode, (self.folder / "up.log").read_text()
+        assert 0 == done.returncode, "\n".join((self.folder / "up.log").read_text().splitlines()[-40:])
         told = [line.removeprefix("export ").partition("=") for line in done.stdout.splitlines()]
         self.environment |= {name: shlex.split(value)[0] for name, _, value in told}
         self.api_url = self.environment["ALISIO_API_URL"]
 
     def stop(self) -> None:
         """Take it down, and fail if it left anything running."""
+        if SHARED_CLOUD in os.environ:
+            return
         record = Path(self.environment["ALISIO_HOME"]) / "local-cloud.json"
         started = json.loads(record.read_text()) if record.exists() else None
         subprocess.run([*ALISIO, "cloud", "down"], env=self.environment, check=True)

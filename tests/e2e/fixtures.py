@@ -32,7 +32,8 @@ def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.fixture
 def stack(backend: Backend, tmp_path: Path) -> Iterator[Stack]:
     """A scenario's own corner of the shared Alisio; what the scenario started is ended after it."""
-    stack = Stack(backend, tmp_path, Api(backend.api_url, backend.environment.get("ALISIO_API_KEY")))
+    key = backend.environment.get("ALISIO_API_KEY")
+    stack = Stack(backend, tmp_path, Api(backend.api_url, key, 30 * backend.patience))
     try:
         stack.open()
         yield stack

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+import ssl
 import traceback
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import boto3
@@ -12,9 +19,10 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
 from alisio_server.adapters.aws.cloud_settings import DatabaseAddress, read_cloud_settings
-from alisio_server.adapters.aws.opening import _Login, open_database
+from alisio_server.adapters.aws.opening import _RDS_CA_FILE, _Login, open_database
 from alisio_server.adapters.aws.secrets import open_secret
 from alisio_server.errors import InvalidInputError
+from tests.integration.access.test_tls import make_certificate
 from tests.integration.aws.conftest import Stage
 from tests.postgres import Postgres
 
@@ -58,6 +66,65 @@ def test_a_database_without_tls_is_refused(moto: Stage, postgres: Postgres) -> N
     database = open_database(DatabaseAddress(None, arn, None))
     with pytest.raises(OperationalError, match=f"port {postgres.port} failed: server does not support SSL"):
         database.engine.connect()
+
+
+class Stranger:
+    """Takes a connection as PostgreSQL does, as far as its certificate, and keeps what comes after that."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.load_cert_chain(certificate, key)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.heard = b""
+        self._thread = Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection, suppress(OSError):
+            connection.recv(8)
+            connection.sendall(b"S")
+            with self._tls.wrap_socket(connection, server_side=True) as secured:
+                self.heard = secured.recv(1000)
+
+    def close(self) -> None:
+        """End it."""
+        self._thread.join(10)
+        self._listener.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted", "reason"),
+    [
+        ("127.0.0.1", False, "certificate verify failed"),
+        ("localhost", True, 'does not match host name "localhost"'),
+        ("127.0.0.1", True, "EOF detected"),
+    ],
+    ids=["a-stranger", "of-another-host", "its-own"],
+)
+def test_credentials_go_to_the_database_alone(
+    moto: Stage, tmp_path: Path, host: str, trusted: bool, reason: str
+) -> None:
+    """Who shows no certificate of RDS, or one for another host, hears not even the user's name."""
+    certificate, key = make_certificate(tmp_path)
+    stranger = Stranger(certificate, key)
+    arn = make_secret(moto, LOGIN | {"host": host, "port": stranger.port})
+    database = open_database(DatabaseAddress(None, arn, None, str(certificate) if trusted else None))
+    with pytest.raises(OperationalError, match=reason):
+        database.engine.connect()
+    stranger.close()
+    assert (b"alisio" in stranger.heard) == (reason == "EOF detected")
+
+
+def test_the_authorities_are_those_of_amazon_and_valid() -> None:
+    """Every certificate that is brought along is an authority of Amazon's, and none has ended."""
+    certificates = ssl.create_default_context(cafile=_RDS_CA_FILE).get_ca_certs()
+    assert _RDS_CA_FILE.read_text().count("BEGIN CERTIFICATE") == len(certificates)
+    for certificate in certificates:
+        assert certificate["subject"] == certificate["issuer"]
+        assert re.search("Amazon|Starfield Technologies", str(certificate["subject"]))
+        assert ssl.cert_time_to_seconds(str(certificate["notAfter"])) > datetime(2027, 1, 1, tzinfo=UTC).timestamp()
 
 
 def test_a_secret_that_cannot_be_read_is_an_error_of_the_database(moto: Stage) -> None:

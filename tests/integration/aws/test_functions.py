@@ -20,13 +20,14 @@ from alisio.contract.access import ApiKeyCreate, Role
 from alisio.contract.ids import new_id
 from alisio_server.adapters.aws import function_logs
 from alisio_server.adapters.aws.opening import open_api, open_services
+from alisio_server.database.block_tables import block_document
 from alisio_server.database.engine import Database
 from alisio_server.database.migrate import HEAD, current_revision
 from alisio_server.database.tables import clockwork, flow_run, log, schedule
 from alisio_server.errors import InvalidInputError
 from alisio_server.orchestration.api_keys import create_api_key
 from alisio_server.services import Transaction
-from handlers import api, dead_letters, migrate, remove_queues, tick
+from handlers import api, dead_letters, migrate, remove, tick
 from tests.integration.aws import events
 from tests.integration.aws.conftest import ROLE_ARN, TICK_ARN, Stage
 from tests.integration.aws.events import Answer, Context, Request
@@ -220,8 +221,8 @@ def test_a_bundle_goes_to_the_bucket_and_comes_from_there(cloud: Cloud) -> None:
     """It is sent to S3, known once it is announced again, deployed, and fetched by a signed address."""
     announced = {"sha256": SHA256, "size": 10}
     upload = cloud.ask("POST", "/bundles", announced).json()["upload"]
-    assert ("POST", f"bundles/{SHA256}") == (upload["method"], upload["fields"]["key"])
-    boto3.client("s3").put_object(Bucket=cloud.stage.bucket, Key=f"bundles/{SHA256}", Body=b"an archive")
+    assert ("POST", f"pending/bundles/{SHA256}") == (upload["method"], upload["fields"]["key"])
+    boto3.client("s3").put_object(Bucket=cloud.stage.bucket, Key=upload["fields"]["key"], Body=b"an archive")
     assert None is cloud.ask("POST", "/bundles", announced).json().get("upload")
     cloud.ask("POST", "/work-pools", {"name": "cape"})
     spec = {"flow_name": "f", "name": "d", "entrypoint": "f.py:f", "work_pool_name": "cape", "bundle": SHA256}
@@ -344,7 +345,7 @@ def test_only_what_could_not_be_taken_comes_again(cloud: Cloud, monkeypatch: pyt
     assert 1 == len(cloud.execute(select(log.c.id)))
 
 
-# --- migrate, remove_queues
+# --- migrate, remove
 
 
 @pytest.fixture
@@ -454,14 +455,77 @@ def test_a_destroyed_stack_leaves_the_database(environment: Stage, new_stage: Da
     assert HEAD == current_revision(new_stage)
 
 
-def test_a_destroyed_stack_takes_its_queues_along(cloud: Cloud) -> None:
+def destroy(monkeypatch: pytest.MonkeyPatch, status: str = "DELETE_IN_PROGRESS") -> dict[str, Any]:
+    """Do what CloudFormation does when the resource goes, with the stack in that state (which moto has no part for)."""
+    monkeypatch.setattr(remove, "_status_of", {"a-stack": status}.__getitem__)
+    return remove.handler({"RequestType": "Delete", "PhysicalResourceId": "x", "StackId": "a-stack"}, Context())
+
+
+def test_a_destroyed_stack_takes_its_queues_along(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """The queues of work queues are deleted; the stack's own, and those of other installations, are not."""
     cloud.ask("POST", "/work-pools", {"name": "cape"})
     others = f"{cloud.stage.prefix}-other-{new_id()}"
     cloud.sqs.create_queue(QueueName=others)
-    remove_queues.handler({"RequestType": "Update", "PhysicalResourceId": "x"}, Context())
+    remove.handler({"RequestType": "Update", "PhysicalResourceId": "x"}, Context())
     assert 3 == len(cloud.sqs.list_queues(QueueNamePrefix=cloud.stage.prefix)["QueueUrls"])
-    answer = remove_queues.handler({"RequestType": "Delete", "PhysicalResourceId": "x"}, Context())
-    assert {"PhysicalResourceId": cloud.stage.prefix} == answer
+    assert {"PhysicalResourceId": cloud.stage.prefix} == destroy(monkeypatch)
     left = [url.rpartition("/")[2] for url in cloud.sqs.list_queues(QueueNamePrefix=cloud.stage.prefix)["QueueUrls"]]
     assert {others, f"{cloud.stage.prefix}-dead-letters"} == set(left)
+
+
+@pytest.mark.parametrize(
+    ("status", "left"),
+    [("DELETE_IN_PROGRESS", 0), ("ROLLBACK_IN_PROGRESS", 0), ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", 4)],
+)
+def test_a_bucket_is_emptied_only_where_its_stack_goes(
+    environment: Stage, monkeypatch: pytest.MonkeyPatch, status: str, left: int
+) -> None:
+    """All versions and marks of deletions go; an update that is taken back leaves everything."""
+    s3 = boto3.client("s3")
+    s3.put_bucket_versioning(Bucket=environment.bucket, VersioningConfiguration={"Status": "Enabled"})
+    for number in (0, 1, 0):
+        s3.put_object(Bucket=environment.bucket, Key=f"results/{number}", Body=b"")
+    s3.delete_object(Bucket=environment.bucket, Key="results/1")
+
+    destroy(monkeypatch, status)
+
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=environment.bucket)
+    assert left == sum(len(page.get("Versions", ())) + len(page.get("DeleteMarkers", ())) for page in pages)
+
+
+def test_a_bucket_that_is_to_stay_is_not_named(environment: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a stage keeps its data the function is told of no bucket, and touches none."""
+    boto3.client("s3").put_object(Bucket=environment.bucket, Key="results/0", Body=b"")
+    monkeypatch.delenv("ALISIO_BUCKET")
+
+    destroy(monkeypatch)
+
+    assert 1 == boto3.client("s3").list_objects_v2(Bucket=environment.bucket)["KeyCount"]
+
+
+LOGIN = {"properties": {"password": {"type": "string", "writeOnly": True}}}
+BLOCK = {"block_type_slug": "login", "name": "door", "data": {"password": "swordfish"}}
+REVEAL = "/block-types/login/block-documents/name/door/reveal"
+
+
+def test_secrets_of_blocks_are_encrypted_with_kms(
+    environment: Stage, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, logs: StringIO
+) -> None:
+    """The API's function takes the key that it is told; without that key the database gives no secret away."""
+    arn = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
+    monkeypatch.setenv("ALISIO_KMS_KEY_ARN", arn)
+    cloud: Cloud = request.getfixturevalue("cloud")
+    cloud.ask("PUT", "/block-types/login", {"name": "Login", "block_schema": {"fields": LOGIN}})
+    assert 200 == cloud.ask("POST", "/block-documents", BLOCK).status
+
+    revealed = cloud.ask("POST", REVEAL)
+    monkeypatch.delenv("ALISIO_KMS_KEY_ARN")
+    open_services().database.dispose()
+    _forget()
+    without = cloud.ask("POST", REVEAL)
+
+    assert {"password": "swordfish"} == revealed.json()["document"]["data"]
+    assert (503, "no_cipher") == (without.status, without.json()["code"])
+    [(stored,)] = cloud.execute(select(block_document.c.secrets))
+    assert b"swordfish" not in bytes(stored)
+    assert "swordfish" not in logs.getvalue()

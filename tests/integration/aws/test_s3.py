@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 
+import boto3
 import httpx
 import pytest
 
@@ -58,7 +59,7 @@ def test_an_upload_is_bound_to_key_size_and_digest(moto: Stage) -> None:
     assert ("POST", digest) == (upload.method, upload.fields["x-amz-checksum-sha256"])
     for condition in (
         {"bucket": moto.bucket},
-        {"key": KEY},
+        {"key": f"pending/{KEY}"},
         {"x-amz-checksum-algorithm": "SHA256"},
         {"x-amz-checksum-sha256": digest},
         ["content-length-range", len(CONTENT), len(CONTENT)],
@@ -78,7 +79,19 @@ def test_a_client_sends_and_fetches_with_what_it_is_given(emulated: Stage) -> No
     """The SDK's own upload is taken, and the address of the download gives the same bytes to anybody who has it."""
     store = open_s3(emulated.bucket)
     send_elsewhere(store.upload_for(KEY, len(CONTENT), SHA256), CONTENT)
+    assert len(CONTENT) == store.size_of(KEY)
     assert CONTENT == httpx.get(store.download_url(KEY)).content
+
+
+def test_an_upload_is_pending_until_it_is_asked_for(stage: Stage) -> None:
+    """What nobody asks for lies apart, where it is removed after a day; it never takes the place of what is stored."""
+    store, s3 = open_s3(stage.bucket), boto3.client("s3")
+    s3.put_object(Bucket=stage.bucket, Key=f"pending/{KEY}", Body=CONTENT)
+    with pytest.raises(KeyError):
+        store.get(KEY)
+    assert len(CONTENT) == store.size_of(KEY)
+    s3.put_object(Bucket=stage.bucket, Key=f"pending/{KEY}", Body=b"of another client")
+    assert (len(CONTENT), CONTENT) == (store.size_of(KEY), store.get(KEY))
 
 
 def test_content_of_another_size_is_refused(emulated: Stage) -> None:

@@ -104,3 +104,19 @@ def test_a_scheduler_that_is_away_is_an_os_error() -> None:
     timers = SchedulerTimers(client_of_nothing("scheduler"), EntryTarget("group", TICK_ARN, ROLE_ARN))
     with pytest.raises(OSError, match="EventBridge Scheduler cannot be used"):
         timers.disarm(TIMER.name)
+
+
+def test_a_scheduler_that_is_away_is_left_alone_for_a_while() -> None:
+    """After one call that did not reach it others fail at once, with its reason; then it is tried again."""
+    client = client_of_nothing("scheduler")
+    timers = SchedulerTimers(client, EntryTarget("group", TICK_ARN, ROLE_ARN))
+    calls: list[object] = []
+    client.meta.events.register("before-send.scheduler", lambda **call: calls.append(call))
+    for _ in range(3):
+        with pytest.raises(OSError, match="EventBridge Scheduler cannot be used"):
+            timers.arm(TIMER)
+    assert 1 == len(calls)
+    timers._reach._rests_until = 0.0
+    with pytest.raises(OSError, match="EventBridge Scheduler cannot be used"):
+        timers.arm(TIMER)
+    assert 2 == len(calls)

@@ -17,7 +17,7 @@ from cdk.stages import Architecture
 from tests.ministack import PROGRAM
 
 MAX_BYTES = 60_000_000
-HANDLERS = ("api", "dead_letters", "migrate", "remove_queues", "tick")
+HANDLERS = ("api", "dead_letters", "migrate", "remove", "tick")
 
 
 def _fingerprint(folder: Path) -> str:

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from alisio_server.adapters.aws.kms import PURPOSE
 from alisio_server.adapters.aws.metrics import emit_gauges
+from alisio_server.adapters.aws.s3 import PENDING
 from alisio_server.orchestration.gauges import PoolGauge
 from cdk.constructs.functions import METRICS_NAMESPACE
 from cdk.stages import STAGES
@@ -46,6 +48,11 @@ def _function(made: Synthesized, stage: str, name: str) -> dict[str, Any]:
     functions = made.resources("AWS::Lambda::Function")
     (found,) = [function for function in functions if function.get("FunctionName") == f"alisio-{stage}-{name}"]
     return found
+
+
+def _told(made: Synthesized, stage: str, name: str) -> dict[str, Any]:
+    variables: dict[str, Any] = _function(made, stage, name)["Environment"]["Variables"]
+    return variables
 
 
 def _denies_plain_http(document: dict[str, Any]) -> bool:
@@ -146,6 +153,70 @@ def test_credentials_of_agents_reach_the_stages_queues_alone(stage: str, synthes
     assert f":alisio-{stage}-*" in json.dumps(statement["Resource"])
 
 
+def _roles_that_may(made: Synthesized, action: str) -> set[str]:
+    """Tell which roles have an action, each by what it begins with."""
+    return {
+        policy["Roles"][0]["Ref"].partition("Role")[0]
+        for policy in made.resources("AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if action in _listed(statement["Action"])
+    }
+
+
+@each_stage
+def test_queues_and_objects_are_deleted_by_few(stage: str, synthesize: Synthesize) -> None:
+    """The tick deletes what is over, and `remove` what goes with the stack, but no data that is to be kept."""
+    made = synthesize(stage)
+    assert {"ServerTick", "RemovalRemove"} == _roles_that_may(made, "sqs:DeleteQueue")
+    (bucket,) = [given for given in made.resources("AWS::S3::Bucket") if "LifecycleConfiguration" in given]
+    is_kept = "VersioningConfiguration" in bucket
+    assert ({"ServerTick"} if is_kept else {"ServerTick", "RemovalRemove"}) == _roles_that_may(made, "s3:DeleteObject")
+    told = _function(made, stage, "remove")["Environment"]["Variables"]
+    assert is_kept == ("ALISIO_BUCKET" not in told) == (stage == "prod")
+
+
+@each_stage
+def test_bundles_that_nobody_announces_expire(stage: str, synthesize: Synthesize) -> None:
+    """Where uploads lie before they are announced, a rule of the bucket removes them after a day."""
+    buckets = synthesize(stage).resources("AWS::S3::Bucket")
+    rules = [rule for given in buckets for rule in given.get("LifecycleConfiguration", {}).get("Rules", ())]
+    assert [(1, "Enabled")] == [
+        (rule["ExpirationInDays"], rule["Status"]) for rule in rules if rule.get("Prefix") == PENDING
+    ]
+
+
+@each_stage
+def test_who_keeps_the_entries_of_schedules_cannot_touch_the_clockwork(stage: str, synthesize: Synthesize) -> None:
+    """Their rights are to the stage's group, and the minute's entry is not in it."""
+    made = synthesize(stage)
+    (minute,) = made.resources("AWS::Scheduler::Schedule")
+    assert (f"alisio-{stage}-clockwork", False) == (minute["Name"], "GroupName" in minute)
+    managed = [given for given in _statements(made) if "scheduler:DeleteSchedule" in _listed(given["Action"])]
+    assert 2 == len(managed)
+    assert all(json.dumps(given["Resource"]).count(f":schedule/alisio-{stage}/*") == 1 for given in managed)
+
+
+@each_stage
+def test_secrets_of_the_database_are_the_apis_alone(stage: str, synthesize: Synthesize) -> None:
+    """No other function may have the key encrypt or decrypt them, nor the API anything else; and the key turns over."""
+    made = synthesize(stage)
+    allowed = [
+        (policy["Roles"], statement)
+        for policy in made.resources("AWS::IAM::Policy")
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "EncryptionContext" in json.dumps(statement.get("Condition", {}))
+    ]
+    [(roles, statement)] = allowed
+    assert "ServerApiRole" in json.dumps(roles)
+    assert ["kms:Decrypt", "kms:GenerateDataKey"] == statement["Action"]
+    context = {f"kms:EncryptionContext:{name}": value for name, value in PURPOSE.items()}
+    assert {"StringEquals": context} == statement["Condition"]
+    functions = ("api", "tick", "dead-letters", "migrate")
+    told = [name for name in functions if "ALISIO_KMS_KEY_ARN" in _told(made, stage, name)]
+    assert ["api"] == told
+    assert all(key["EnableKeyRotation"] for key in made.resources("AWS::KMS::Key"))
+
+
 @each_stage
 def test_traffic_waits_for_the_migrations(stage: str, synthesize: Synthesize) -> None:
     """Every alias moves to its new version only after the database was brought to it; a failure leaves the old one."""
@@ -232,6 +303,7 @@ def test_agents_are_confined_and_given_time(stage: str, synthesize: Synthesize) 
     (task,) = made.resources("AWS::ECS::TaskDefinition")
     (container,) = task["ContainerDefinitions"]
     assert (True, 120) == (container["ReadonlyRootFilesystem"], container["StopTimeout"])
+    assert {"AWS_REGION", "AWS_DEFAULT_REGION"} < {variable["Name"] for variable in container["Environment"]}
     assert ["ALISIO_API_KEY"] == [secret["Name"] for secret in container["Secrets"]]
     assert int(container["Command"][container["Command"].index("--drain-seconds") + 1]) < container["StopTimeout"]
     (target,) = made.resources("AWS::ApplicationAutoScaling::ScalableTarget")

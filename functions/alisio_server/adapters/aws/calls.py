@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from botocore.config import Config
+
+_REST_SECONDS = 5.0
+_LONGEST_REST_SECONDS = 60.0
 
 
 @cache
@@ -34,6 +38,45 @@ def reached(service: str) -> Iterator[None]:
         raise OSError(f"{service} refuses: {error}") from error
     except BotoCoreError as error:
         raise OSError(f"{service} cannot be used: {error}") from error
+
+
+class Reach:
+    """How a service is called that requests wait for. Any thread may call it.
+
+    While the service cannot be reached it is left alone, for 5 s at first and up to a minute at a time, so that neither
+    requests nor the tick spend their time on waiting for it.
+
+    Args:
+        service: What is called, for the message.
+    """
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._rests_until = 0.0
+        self._rest_seconds = _REST_SECONDS
+        self._reason = ""
+
+    @contextmanager
+    def tried(self) -> Iterator[None]:
+        """Call it as `reached` does.
+
+        Raises:
+            OSError: It refuses, cannot be reached, or rests.
+        """
+        from botocore.exceptions import BotoCoreError
+
+        if time.monotonic() < self._rests_until:
+            raise OSError(self._reason)
+        try:
+            with reached(self._service):
+                yield
+        except OSError as error:
+            if isinstance(error.__cause__, BotoCoreError):
+                self._reason = str(error)
+                self._rests_until = time.monotonic() + self._rest_seconds
+                self._rest_seconds = min(2 * self._rest_seconds, _LONGEST_REST_SECONDS)
+            raise
+        self._rest_seconds = _REST_SECONDS
 
 
 def code_of(error: Any) -> str:

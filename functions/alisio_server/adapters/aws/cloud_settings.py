@@ -23,11 +23,13 @@ class DatabaseAddress:
         url: As `alisio_server.database.engine.normalise_url` reads it.
         secret_arn: A secret of Secrets Manager, as RDS writes it: JSON with username, password, host, port, dbname.
         proxy_host: The name of the RDS Proxy that stands before it, to be used in place of the secret's host.
+        ca_file: Whom the certificate of a database in a secret must come from; None: those of `rds-ca.pem`.
     """
 
     url: str | None
     secret_arn: str | None
     proxy_host: str | None
+    ca_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class CloudSettings:
         timers: Where the entries of schedules are; None: schedules are looked at by the tick alone.
         agent_role_arn: The role that agents are lent; None: they have credentials themselves.
         retention: How long what is over is kept.
+        kms_key_arn: The key that secrets are encrypted with; None: the function has nothing to do with secrets.
     """
 
     database: DatabaseAddress
@@ -49,6 +52,7 @@ class CloudSettings:
     timers: EntryTarget | None
     agent_role_arn: str | None
     retention: Retention
+    kms_key_arn: str | None
 
 
 def read_database_address(environment: Mapping[str, str]) -> DatabaseAddress:
@@ -61,7 +65,8 @@ def read_database_address(environment: Mapping[str, str]) -> DatabaseAddress:
     secret_arn = environment.get("ALISIO_DATABASE_SECRET_ARN")
     if not url and not secret_arn:
         raise _missing("ALISIO_DATABASE_SECRET_ARN")
-    return DatabaseAddress(url, secret_arn, environment.get("ALISIO_DATABASE_HOST"))
+    proxy_host, ca_file = environment.get("ALISIO_DATABASE_HOST"), environment.get("ALISIO_DATABASE_CA_FILE")
+    return DatabaseAddress(url, secret_arn, proxy_host, ca_file)
 
 
 def read_cloud_settings(environment: Mapping[str, str]) -> CloudSettings:
@@ -80,6 +85,7 @@ def read_cloud_settings(environment: Mapping[str, str]) -> CloudSettings:
         timers=_read_timers(environment),
         agent_role_arn=environment.get("ALISIO_AGENT_ROLE_ARN"),
         retention=_read_retention(environment),
+        kms_key_arn=environment.get("ALISIO_KMS_KEY_ARN"),
     )
 
 
@@ -108,7 +114,7 @@ def _read_timers(environment: Mapping[str, str]) -> EntryTarget | None:
 def _read_retention(environment: Mapping[str, str]) -> Retention:
     given = {
         what: _read_days(name, environment[name])
-        for what in ("flow_runs", "task_runs", "logs", "audit_log")
+        for what in ("flow_runs", "task_runs", "logs", "audit_log", "events")
         if (name := f"ALISIO_RETENTION_{what.upper()}") in environment
     }
     return Retention(**given)

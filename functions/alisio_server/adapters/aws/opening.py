@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import os
 from functools import cache
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import event
 
 from alisio_server.adapters.aws.agent_credentials import open_agent_credentials
 from alisio_server.adapters.aws.cloud_settings import CloudSettings, DatabaseAddress, read_cloud_settings
+from alisio_server.adapters.aws.kms import open_kms
 from alisio_server.adapters.aws.s3 import open_s3
 from alisio_server.adapters.aws.scheduler import open_timers
 from alisio_server.adapters.aws.secrets import Secret, open_secret
@@ -22,6 +25,7 @@ from alisio_server.app import Api
 from alisio_server.database.engine import Database
 from alisio_server.services import Services
 
+_RDS_CA_FILE = Path(__file__).with_name("rds-ca.pem")
 CONNECTIONS = 1
 """An environment handles one event at a time, so it needs no second connection."""
 
@@ -57,14 +61,19 @@ def compose(settings: CloudSettings) -> Services:
         settings.retention,
         queues=sqs,
         timers=None if settings.timers is None else open_timers(settings.timers),
+        cipher=None if settings.kms_key_arn is None else open_kms(settings.kms_key_arn),
     )
 
 
 def open_database(address: DatabaseAddress) -> Database:
-    """Open the database; credentials that are in a secret are read whenever a connection is made."""
+    """Open the database; credentials that are in a secret are read whenever a connection is made.
+
+    They are sent to nobody but who shows a certificate for the secret's host, or the proxy's.
+    """
     if address.secret_arn is None:
         return Database(address.url or "", CONNECTIONS)
-    database = Database("postgresql:///?sslmode=require", CONNECTIONS)
+    ca_file = quote(address.ca_file or str(_RDS_CA_FILE))
+    database = Database(f"postgresql:///?sslmode=verify-full&sslrootcert={ca_file}", CONNECTIONS)
     event.listen(database.engine, "do_connect", _Login(open_secret(address.secret_arn), address.proxy_host))
     return database
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from alisio_server.adapters.aws.calls import quick, reached
+from alisio_server.adapters.aws.calls import Reach, quick
 from alisio_server.ports import Timer
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class EntryTarget:
 
 
 class SchedulerTimers:
-    """The port `Timers` on EventBridge Scheduler.
+    """The port `Timers` on EventBridge Scheduler. Any thread may call it.
 
     Args:
         client: Of the region of the group.
@@ -50,11 +50,12 @@ class SchedulerTimers:
     def __init__(self, client: EventBridgeSchedulerClient, target: EntryTarget) -> None:
         self._client = client
         self._target = target
+        self._reach = Reach(_SERVICE)
 
     def arm(self, timer: Timer) -> None:
         """Make an entry, or change the one of that name; see `Timers.arm`."""
         entry = self._entry(timer)
-        with reached(_SERVICE):
+        with self._reach.tried():
             try:
                 self._client.update_schedule(**entry)
             except self._client.exceptions.ResourceNotFoundException:
@@ -62,7 +63,7 @@ class SchedulerTimers:
 
     def disarm(self, name: str) -> None:
         """Delete an entry; see `Timers.disarm`."""
-        with reached(_SERVICE), suppress(self._client.exceptions.ResourceNotFoundException):
+        with self._reach.tried(), suppress(self._client.exceptions.ResourceNotFoundException):
             self._client.delete_schedule(GroupName=self._target.group, Name=name)
 
     def _create(self, entry: CreateScheduleInputTypeDef) -> None:

@@ -9,22 +9,20 @@ from __future__ import annotations
 import json
 import math
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from alisio.contract.base import utc_now
-from alisio_server.adapters.aws.calls import code_of, quick, reached
+from alisio_server.adapters.aws.calls import Reach, code_of, quick, reached
 from alisio_server.errors import InvalidInputError
 from alisio_server.ports import LentCredentials, QueueAddress, WakeUp
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.literals import QueueAttributeNameType
+    from mypy_boto3_sqs.literals import QueueAttributeFilterType, QueueAttributeNameType
 
     from alisio_server.adapters.aws.agent_credentials import AgentCredentials
 
@@ -38,17 +36,12 @@ TAG = "alisio:prefix"
 _SERVICE = "SQS"
 _MAX_BATCH = 10
 _MAX_DELAY_SECONDS = 900
-_REST_SECONDS = 5.0
-_LONGEST_REST_SECONDS = 60.0
 _GONE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 _DIFFERS = frozenset({"QueueAlreadyExists", "QueueNameExists"})
 
 
 class SqsWakeUps:
     """The ports `WakeUps` and `WakeUpQueues` on SQS. Any thread may call it.
-
-    While SQS cannot be reached it is left alone, for 5 s at first and up to a minute at a time, so that neither
-    requests nor the tick spend their time on waiting for it.
 
     Args:
         client: Of the region in which the queues are.
@@ -63,9 +56,7 @@ class SqsWakeUps:
         self._lock = threading.Lock()
         self._urls: dict[UUID, str] = {}
         self._dead_letters: str | None = None
-        self._rests_until = 0.0
-        self._rest_seconds = _REST_SECONDS
-        self._reason = ""
+        self._reach = Reach(_SERVICE)
 
     def send(self, wake_ups: Iterable[WakeUp]) -> None:
         """Send wake-ups, each to be received from the second on in which its run is due; see `WakeUps.send`."""
@@ -79,7 +70,7 @@ class SqsWakeUps:
     def addresses(self, queue_ids: Iterable[UUID]) -> Mapping[UUID, QueueAddress]:
         """Tell where agents receive, and make what is missing; see `WakeUpQueues.addresses`."""
         region = self._client.meta.region_name
-        with self._reached():
+        with self._reach.tried():
             return {queue_id: QueueAddress(self._make(queue_id), region) for queue_id in queue_ids}
 
     def lend(self, queue_ids: Iterable[UUID]) -> Mapping[UUID, LentCredentials]:
@@ -87,23 +78,22 @@ class SqsWakeUps:
         ids = list(queue_ids)
         if self._credentials is None or not ids:
             return {}
-        with self._reached():
-            # Queues of one account and region: their ARNs are told apart by their names alone.
-            account = self._dead_letter_arn().rpartition(":")[0]
+        with self._reach.tried():
+            account = _account_of(self._dead_letter_arn())
         arns = {queue_id: f"{account}:{self._name(queue_id)}" for queue_id in ids}
         lent = self._credentials.lend(list(arns.values()))
         return {queue_id: lent[arn] for queue_id, arn in arns.items()}
 
     def forget(self, queue_ids: Iterable[UUID]) -> None:
         """Delete queues; see `WakeUpQueues.forget`."""
-        with self._reached():
+        with self._reach.tried():
             for queue_id in queue_ids:
                 self._delete(queue_id)
 
     def _send_all(self, queue_id: UUID, wake_ups: Sequence[WakeUp]) -> OSError | None:
         """Send the wake-ups of a queue. What keeps it from that is returned: the other queues do not wait for it."""
         try:
-            with self._reached():
+            with self._reach.tried():
                 for first in range(0, len(wake_ups), _MAX_BATCH):
                     self._send_batch(queue_id, wake_ups[first : first + _MAX_BATCH])
         except OSError as error:
@@ -137,16 +127,16 @@ class SqsWakeUps:
             raise OSError(f"SQS did not take {len(failed)} of {len(batch)} wake-ups: {reason}")
 
     def _make(self, queue_id: UUID) -> str:
+        dead_letters, name = self._dead_letter_arn(), self._name(queue_id)
         attributes: dict[QueueAttributeNameType, str] = {
             "SqsManagedSseEnabled": "true",
+            "Policy": _tls_only(f"{_account_of(dead_letters)}:{name}"),
             "VisibilityTimeout": str(VISIBILITY_SECONDS),
             "ReceiveMessageWaitTimeSeconds": str(LONG_POLL_SECONDS),
-            "RedrivePolicy": json.dumps(
-                {"deadLetterTargetArn": self._dead_letter_arn(), "maxReceiveCount": str(MAX_RECEIVES)}
-            ),
+            "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead_letters, "maxReceiveCount": str(MAX_RECEIVES)}),
         }
         try:
-            url = self._ensure(self._name(queue_id), attributes)
+            url = self._ensure(name, attributes)
         except self._client.exceptions.ClientError:
             self._dead_letters = None  # it may be that queue which somebody deleted: the next try makes it again
             raise
@@ -169,8 +159,11 @@ class SqsWakeUps:
         with self._lock:
             if self._dead_letters is None:
                 url = self._ensure(f"{self._prefix}-{DEAD_LETTERS}", {"SqsManagedSseEnabled": "true"})
-                answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-                self._dead_letters = answer["Attributes"]["QueueArn"]
+                wanted: list[QueueAttributeFilterType] = ["QueueArn", "Policy"]
+                found = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
+                if "Policy" not in found:  # no stack has made it, which gives it one
+                    self._client.set_queue_attributes(QueueUrl=url, Attributes={"Policy": _tls_only(found["QueueArn"])})
+                self._dead_letters = found["QueueArn"]
             return self._dead_letters
 
     def _delete(self, queue_id: UUID) -> None:
@@ -184,24 +177,6 @@ class SqsWakeUps:
 
     def _name(self, queue_id: UUID) -> str:
         return f"{self._prefix}-{queue_id}"
-
-    @contextmanager
-    def _reached(self) -> Iterator[None]:
-        """Turn what boto3 raises into `OSError`, and leave SQS alone for a while where it cannot be reached."""
-        from botocore.exceptions import BotoCoreError
-
-        if time.monotonic() < self._rests_until:
-            raise OSError(self._reason)
-        try:
-            with reached(_SERVICE):
-                yield
-        except OSError as error:
-            if isinstance(error.__cause__, BotoCoreError):
-                self._reason = str(error)
-                self._rests_until = time.monotonic() + self._rest_seconds
-                self._rest_seconds = min(2 * self._rest_seconds, _LONGEST_REST_SECONDS)
-            raise
-        self._rest_seconds = _REST_SECONDS
 
 
 def open_sqs(prefix: str, credentials: AgentCredentials | None = None) -> SqsWakeUps:
@@ -232,6 +207,23 @@ def open_sqs(prefix: str, credentials: AgentCredentials | None = None) -> SqsWak
 def _delay_seconds(due: datetime, now: datetime) -> int:
     """Round down: an agent may claim a run up to 2 s before it is due, and waits that out."""
     return max(0, min(_MAX_DELAY_SECONDS, math.floor((due - now).total_seconds())))
+
+
+def _account_of(arn: str) -> str:
+    """Tell what the ARNs of all queues of an account and region begin with, before their names."""
+    return arn.rpartition(":")[0]
+
+
+def _tls_only(arn: str) -> str:
+    """Give the policy of a queue that is not spoken to in the clear, by whomever."""
+    statement = {
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Action": "sqs:*",
+        "Resource": arn,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def remove_queues(client: SQSClient, prefix: str) -> int:

@@ -67,7 +67,7 @@ def check_delays(subject: Subject) -> str:
 def check_scheduler(subject: Subject) -> str:
     """An entry in the stage's group, with the role of its entries, fires within 2 minutes of its time."""
     scheduler, group = subject.aws.client("scheduler"), subject.outputs["ScheduleGroup"]
-    target = scheduler.get_schedule(Name="clockwork", GroupName=group)["Target"]
+    target = scheduler.get_schedule(Name=f"alisio-{subject.stage}-clockwork")["Target"]
     name = f"verify-{uuid.uuid4().hex[:8]}"
     due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=5)
     scheduler.create_schedule(
