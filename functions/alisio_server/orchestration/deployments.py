@@ -11,6 +11,7 @@ from alisio.contract.deployments import DeploymentSpec, SchedulePatch
 from alisio.contract.ids import new_id
 from alisio_server.database.tables import bundle, deployment, flow_run
 from alisio_server.errors import InvalidInputError
+from alisio_server.orchestration.deployment_limits import set_limit
 from alisio_server.orchestration.flow_runs import find_deployment
 from alisio_server.orchestration.flows import ensure_flow
 from alisio_server.orchestration.parameters import check_parameters, check_schema
@@ -62,14 +63,25 @@ def apply_deployment(tx: Transaction, spec: DeploymentSpec) -> UUID:
         "updated": now,
     }
     changes = {name: value for name, value in values.items() if name not in _IDENTITY}
+    before = _limit_until_now(tx, values["flow_id"], spec.name)
     statement = insert_into(tx, deployment).values(values)
     statement = statement.on_conflict_do_update(index_elements=["flow_id", "name"], set_=changes)
     deployment_id: UUID = tx.connection.execute(statement.returning(deployment.c.id)).scalar_one()
+    set_limit(tx, deployment_id, before, spec.concurrency_limit)
     if schedules is not None:
         replace_schedules(tx, deployment_id, schedules)
     refresh_unclaimed(tx, deployment_id)
     materialise_deployment(tx, deployment_id)
     return deployment_id
+
+
+def _limit_until_now(tx: Transaction, flow_id: UUID, name: str) -> int | None:
+    of_name = (deployment.c.flow_id == flow_id, deployment.c.name == name)
+    # Locked: no claim counts by the limit while it changes.
+    limit: int | None = tx.connection.execute(
+        select(deployment.c.concurrency_limit).where(*of_name).with_for_update(key_share=True)
+    ).scalar()
+    return limit
 
 
 def _check(tx: Transaction, spec: DeploymentSpec) -> None:

@@ -9,7 +9,8 @@ from sqlalchemy import Row, bindparam, insert, select
 
 from alisio.contract.names import new_name
 from alisio.contract.runs import FlowRunCreate
-from alisio_server.database.tables import deployment, flow_run, flow_run_state
+from alisio.contract.states import StateType
+from alisio_server.database.tables import deployment, flow_run, flow_run_state, work_queue
 from alisio_server.errors import ConflictError, NotFoundError
 from alisio_server.orchestration.new_runs import first_state, scheduled_run
 from alisio_server.orchestration.parameters import check_parameters
@@ -41,8 +42,9 @@ def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> A
         The run; with a key that was used before, the first run.
 
     Raises:
-        NotFoundError: There is no such deployment.
-        ConflictError: `no_work_pool`: the deployment's work pool was deleted.
+        NotFoundError: There is no such deployment, or no such parent.
+        ConflictError: `no_work_pool`: the deployment's work pool was deleted. `parent_ended`: the run whose subflow
+            it is to be has ended, or is being cancelled.
         InvalidInputError: The parameters do not fit the deployment's schema.
     """
     home = find_deployment(tx, deployment_id)
@@ -55,13 +57,20 @@ def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> A
     parameters = {**home.parameters, **wanted.parameters}
     if home.enforce_parameter_schema:
         check_parameters(home.parameter_schema, parameters)
+    if wanted.parent_flow_run_id is not None:
+        _check_parent(tx, wanted.parent_flow_run_id)
+    queue_id = home.work_queue_id
+    if wanted.work_queue_name is not None:
+        queue_id = _other_queue(tx, queue_id, wanted.work_queue_name)
     now = tx.now()
     values = scheduled_run(home, wanted.due or now, now) | {
+        "work_queue_id": queue_id,
         "name": wanted.name or new_name(),
         "parameters": parameters,
         "tags": list(dict.fromkeys([*home.tags, *wanted.tags])),
         "job_variables": wanted.job_variables,
         "idempotency_key": wanted.idempotency_key,
+        "parent_flow_run_id": wanted.parent_flow_run_id,
         "created_by": "api",
     }
     made = tx.connection.execute(insert_into(tx, flow_run).on_conflict_do_nothing(), values)
@@ -87,6 +96,27 @@ def find_deployment(tx: Transaction, deployment_id: UUID) -> Row[Any]:
     found = tx.connection.execute(_DEPLOYMENT, {"id": deployment_id}).one_or_none()
     if found is None:
         raise NotFoundError(f"there is no deployment {deployment_id}", code="deployment_not_found")
+    return found
+
+
+def _check_parent(tx: Transaction, parent_id: UUID) -> None:
+    # Locked until the commit: who cancels it then finds the new run.
+    parent = select(flow_run.c.state_type).where(flow_run.c.id == parent_id).with_for_update(read=True)
+    found = tx.connection.execute(parent).one_or_none()
+    if found is None:
+        raise NotFoundError(f"there is no flow run {parent_id}", code="flow_run_not_found", field="parent_flow_run_id")
+    if StateType(found.state_type).is_terminal or found.state_type == StateType.CANCELLING:
+        message = f"flow run {parent_id} is {found.state_type}: it starts no more subflows"
+        raise ConflictError(message, code="parent_ended", field="parent_flow_run_id")
+
+
+def _other_queue(tx: Transaction, queue_id: UUID, name: str) -> UUID:
+    pool_id = select(work_queue.c.work_pool_id).where(work_queue.c.id == queue_id).scalar_subquery()
+    named = select(work_queue.c.id).where(work_queue.c.work_pool_id == pool_id, work_queue.c.name == name)
+    found: UUID | None = tx.connection.execute(named).scalar_one_or_none()
+    if found is None:
+        message = f"the deployment's work pool has no queue {name!r}"
+        raise NotFoundError(message, code="work_queue_not_found", field="work_queue_name")
     return found
 
 

@@ -12,11 +12,14 @@ from alisio.cli.options import (
     FlowRunArgument,
     Output,
     OutputOption,
+    ParamOption,
+    ParamsOption,
     StateOption,
     YesOption,
     example,
     read_ago,
     read_duration,
+    read_parameters,
     read_states,
 )
 
@@ -144,6 +147,46 @@ def cancel(flow_run_id: FlowRunArgument, output: OutputOption = Output.TABLE) ->
 
     with session() as client:
         _show_state(client.cancel_flow_run(flow_run_id), output)
+
+
+@app.command("pause", epilog=example("alisio flow-run pause 01900000-0000-7000-8000-000000000000"))
+def pause(flow_run_id: FlowRunArgument, output: OutputOption = Output.TABLE) -> None:
+    """Have a flow run pause at its next task. Its process waits until it is resumed."""
+    from alisio.cli.session import session
+
+    with session() as client:
+        _show_state(client.pause_flow_run(flow_run_id), output)
+
+
+@app.command("suspend", epilog=example("alisio flow-run suspend 01900000-0000-7000-8000-000000000000"))
+def suspend(flow_run_id: FlowRunArgument, output: OutputOption = Output.TABLE) -> None:
+    """Have the process of a flow run of a deployment end at its next task, to go on in another once it is resumed."""
+    from alisio.cli.session import session
+
+    with session() as client:
+        _show_state(client.suspend_flow_run(flow_run_id), output)
+
+
+@app.command(
+    "resume",
+    epilog=example(
+        "alisio flow-run resume 01900000-0000-7000-8000-000000000000",
+        "alisio flow-run resume 01900000-0000-7000-8000-000000000000 --param name=Ana --param age=7",
+    ),
+)
+def resume(
+    flow_run_id: FlowRunArgument,
+    param: ParamOption = None,
+    params: ParamsOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Let a paused or suspended flow run go on; parameters are the input that it waits for."""
+    from alisio.cli.session import session
+    from alisio.contract.control import ResumeRequest
+
+    given = read_parameters(param, params) or None
+    with session() as client:
+        _show_state(client.resume_flow_run(flow_run_id, ResumeRequest(input=given)), output)
 
 
 @app.command("retry", epilog=example("alisio flow-run retry 01900000-0000-7000-8000-000000000000"))

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from alisio.contract.base import Answer, BoundedObject, JsonObject, Name, PageRequest, Request, Tag, Timestamp
+from alisio.contract.limits import ConcurrencyLimitStrategy
 from alisio.contract.overlap import Overlap
 
 MAX_BUNDLE_BYTES = 500_000_000
@@ -131,6 +132,9 @@ class DeploymentSpec(Request):
         enforce_parameter_schema: Refuse runs whose parameters do not fit it.
         retries: The flow's own, so that a crash before the code is read is retried too.
         schedules: The whole list; a schedule that is not in it is removed. None leaves them as they are.
+        concurrency_limit: How many of its runs are executed at once; None: as many as come.
+        collision_strategy: What becomes of those beyond it; ENQUEUE where it is not given.
+        grace_period_seconds: How long a claimed run may take to begin, in place of what its pool allows.
     """
 
     flow_name: Name
@@ -150,6 +154,15 @@ class DeploymentSpec(Request):
     retries: Annotated[int, Field(ge=0, le=1_000)] = 0
     retry_delays: Annotated[list[Annotated[float, Field(ge=0)]], Field(max_length=1_000)] = Field(default_factory=list)
     schedules: Annotated[list[ScheduleSpec], Field(max_length=100)] | None = None
+    concurrency_limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    collision_strategy: ConcurrencyLimitStrategy | None = None
+    grace_period_seconds: Annotated[int, Field(ge=60, le=86_400)] | None = None
+
+    @model_validator(mode="after")
+    def _limit_and_its_options(self) -> DeploymentSpec:
+        if self.concurrency_limit is None and (self.collision_strategy or self.grace_period_seconds):
+            raise ValueError("collision_strategy and grace_period_seconds go with concurrency_limit only")
+        return self
 
 
 class Deployment(Answer):
@@ -174,6 +187,9 @@ class Deployment(Answer):
     retries: int = 0
     retry_delays: list[float] = Field(default_factory=list)
     paused: bool = False
+    concurrency_limit: int | None = None
+    collision_strategy: ConcurrencyLimitStrategy | None = None
+    grace_period_seconds: int | None = None
     schedules: list[Schedule] = Field(default_factory=list)
     created: Timestamp
     updated: Timestamp

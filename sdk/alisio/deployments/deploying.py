@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,7 @@ from pydantic import ValidationError
 from alisio.contract.base import first_problem
 from alisio.contract.deployments import DeploymentSpec, ScheduleSpec
 from alisio.deployments.bundle import Bundle, build_bundle
-from alisio.deployments.failures import ProjectError, reason_of
+from alisio.deployments.failures import ProjectError
 from alisio.deployments.project_file import find_project
 
 if TYPE_CHECKING:
@@ -32,6 +30,9 @@ class Plan:
         schedules: The whole list; None leaves those that there are.
         description: None: the flow's.
         version: None: the flow's.
+        enforce_parameter_schema: Whether runs whose parameters do not fit the flow's are refused.
+        limits: `concurrency_limit`, `collision_strategy` and `grace_period_seconds`, those that are given.
+        paused: Whether its schedules wait until it is resumed; None: as it was.
     """
 
     name: str
@@ -43,6 +44,9 @@ class Plan:
     schedules: list[ScheduleSpec] | None = None
     description: str | None = None
     version: str | None = None
+    enforce_parameter_schema: bool = True
+    limits: dict[str, Any] = field(default_factory=dict)
+    paused: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -84,57 +88,25 @@ class Deployer:
         """
         self._client.read_work_pool(plan.work_pool_name)
         bundle = self._bundles.get(source.root) or build_bundle(source.root)
-        try:
-            spec = _spec_of(flow, source, plan, bundle)
-        except ValidationError as error:
-            place, reason = first_problem(error.errors())
-            raise ProjectError(f"{place}: {reason}") from error
+        spec = spec_of(flow, source, plan, bundle=bundle.sha256)
         if source.root not in self._bundles:
             self._client.upload_bundle(bundle.content)
             self._bundles[source.root] = bundle
-        return self._client.apply_deployment(spec)
+        return apply(self._client, spec, plan.paused)
 
     def bundle_of(self, source: Source) -> Bundle:
         """Tell which bundle was sent for a project that has been deployed."""
         return self._bundles[source.root]
 
 
-def deploy_flow(flow: Flow[..., Any], plan: Plan, *, paused: bool) -> Deployment:
-    """Deploy a flow from its own module: what `Flow.deploy` does.
-
-    Args:
-        flow: The flow.
-        plan: What is said of the deployment.
-        paused: Whether its schedules wait until it is resumed.
-
-    Returns:
-        The deployment as the server has it.
-
-    Raises:
-        ProjectError: The flow's code cannot be found, or its project cannot be packed.
-        ApiError: The server refuses; see `Deployer.deploy`.
-        ApiUnreachableError: No server answers.
-    """
-    from alisio.client import open_client
-    from alisio.engine.entrypoints import is_loading
-
-    if is_loading():
-        raise ProjectError(
-            f"flow {flow.name!r} would be deployed whenever its file is loaded; "
-            "put the call below `if __name__ == '__main__':`"
-        )
-    source = source_of_flow(flow)
-    with open_client() as client:
-        deployment = Deployer(client).deploy(flow, source, plan)
-        return client.pause_deployment(deployment.id) if paused else deployment
-
-
 def source_of_flow(flow: Flow[..., Any]) -> Source:
-    """Find the code of a flow that was imported.
+    """Find the code of a flow that was imported, or was loaded from a source of its own.
 
     Raises:
         ProjectError: It is in no file, or not at the top of its module.
     """
+    if flow.source is not None:
+        return flow.source
     try:
         file = inspect.getsourcefile(inspect.unwrap(flow.fn))
     except TypeError:
@@ -194,50 +166,34 @@ def _source(file: Path, name: str) -> Source:
     return Source(root, f"{file.relative_to(root).as_posix()}:{name}")
 
 
-def schedules_of(
-    schedules: Sequence[ScheduleSpec] | None,
-    cron: str | None,
-    interval: float | timedelta | None,
-    rrule: str | None,
-    timezone: str | None,
-    overlap: str | None = None,
-) -> list[ScheduleSpec] | None:
-    """Make the schedules that the arguments of `Flow.deploy` say.
+def apply(client: Client, spec: DeploymentSpec, paused: bool | None) -> Deployment:
+    """Create a deployment, or make the one of the same name like this; then pause or resume it, where that is said."""
+    deployment = client.apply_deployment(spec)
+    if paused is None or paused == deployment.paused:
+        return deployment
+    return (client.pause_deployment if paused else client.resume_deployment)(deployment.id)
+
+
+def spec_of(flow: Flow[..., Any], source: Source, plan: Plan, **code: str) -> DeploymentSpec:
+    """Say to the API what a deployment is to be.
 
     Args:
-        schedules: The whole list; or one of the next three.
-        cron: A cron line.
-        interval: Seconds, or a timedelta.
-        rrule: A recurrence rule of RFC 5545.
-        timezone: An IANA name; UTC where it is not given.
-        overlap: A policy; `allow` where it is not given.
-
-    Returns:
-        The schedules; None where nothing is said of any.
+        flow: The flow; its parameters, retries, version and description are read.
+        source: Where its code lies.
+        plan: What is said besides.
+        code: `bundle`, its digest; or `path`, a folder on the machine of the agent.
 
     Raises:
-        ProjectError: Two things are said at once, or one of them cannot be used.
+        ProjectError: Something said of the deployment has a wrong form.
     """
-    rules = {"cron": cron, "interval_seconds": interval, "rrule": rrule}
-    given = {name: rule for name, rule in rules.items() if rule is not None}
-    further = {name: said for name, said in (("timezone", timezone), ("overlap", overlap)) if said is not None}
-    if schedules is not None and (given or further):
-        raise ProjectError("give schedules, or one of cron, interval and rrule with its timezone, not both")
-    if schedules is not None:
-        return list(schedules)
-    if not given:
-        for name in further:
-            raise ProjectError(f"{name} goes with cron, interval or rrule")
-        return None
-    if isinstance(interval, timedelta):
-        given["interval_seconds"] = interval.total_seconds()
     try:
-        return [ScheduleSpec.model_validate(given | further)]
+        return _spec_of(flow, source, plan, code)
     except ValidationError as error:
-        raise ProjectError(f"the schedule cannot be used: {reason_of(error)}") from error
+        place, reason = first_problem(error.errors())
+        raise ProjectError(f"{place}: {reason}") from error
 
 
-def _spec_of(flow: Flow[..., Any], source: Source, plan: Plan, bundle: Bundle) -> DeploymentSpec:
+def _spec_of(flow: Flow[..., Any], source: Source, plan: Plan, code: dict[str, str]) -> DeploymentSpec:
     return DeploymentSpec(
         flow_name=flow.name,
         name=plan.name,
@@ -250,8 +206,10 @@ def _spec_of(flow: Flow[..., Any], source: Source, plan: Plan, bundle: Bundle) -
         work_pool_name=plan.work_pool_name,
         work_queue_name=plan.work_queue_name,
         job_variables=plan.job_variables,
-        bundle=bundle.sha256,
+        enforce_parameter_schema=plan.enforce_parameter_schema,
         retries=flow.retries,
         retry_delays=list(flow.retry_delays),
         schedules=plan.schedules,
+        **code,
+        **plan.limits,
     )

@@ -9,6 +9,7 @@ deployments:
     schedules:
       - {cron: "0 * * * *", timezone: Europe/Madrid}
       - {interval: 10m, active: false}
+    concurrency_limit: 3              # or {limit: 3, collision_strategy: CANCEL_NEW, grace_period_seconds: 120}
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from alisio.contract.base import JsonObject, Name, Request, Tag, Timestamp
 from alisio.contract.deployments import CatchUp, ScheduleSpec, Slug
+from alisio.contract.limits import ConcurrencyLimitConfig
 from alisio.contract.overlap import Overlap
 from alisio.deployments.durations import parse_duration
 from alisio.deployments.failures import ProjectError, reason_of
@@ -76,6 +78,12 @@ class _Defaults(Request):
     parameters: JsonObject = Field(default_factory=dict)
     work_pool: WorkPoolEntry | None = None
     schedules: list[ScheduleEntry] = Field(default_factory=list)
+    concurrency_limit: ConcurrencyLimitConfig | None = None
+
+    @field_validator("concurrency_limit", mode="before")
+    @classmethod
+    def _read_limit(cls, value: Any) -> Any:
+        return {"limit": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class DeploymentEntry(_Defaults):
@@ -96,6 +104,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "deployments": DeploymentEntry,
     "work_pool": WorkPoolEntry,
     "schedules": ScheduleEntry,
+    "concurrency_limit": ConcurrencyLimitConfig,
 }
 """What the mapping below a key of the file is read as."""
 

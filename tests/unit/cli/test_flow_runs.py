@@ -172,7 +172,17 @@ def test_a_run_is_cancelled_and_deleted(commands: Commands, run: HandRun) -> Non
     assert str(run.id) in commands.refused("flow-run", "inspect", str(run.id))
 
 
-@pytest.mark.parametrize("command", ["inspect", "logs", "watch", "cancel", "retry", "delete"])
+def test_a_run_is_paused_and_resumed(commands: Commands, run: HandRun) -> None:
+    """Pausing asks; until its executor comes to a task the run can be let go on. A run by hand is never suspended."""
+    assert "Pausing" in commands.run("flow-run", "pause", str(run.id)).out
+    assert "Running" in commands.run("flow-run", "resume", str(run.id)).out
+    assert "only a paused or suspended one can be resumed" in commands.refused("flow-run", "resume", str(run.id))
+    assert "nothing starts a run by hand again" in commands.refused("flow-run", "suspend", str(run.id))
+
+
+@pytest.mark.parametrize(
+    "command", ["inspect", "logs", "watch", "cancel", "pause", "suspend", "resume", "retry", "delete"]
+)
 def test_a_run_that_nobody_knows_is_named(commands: Commands, command: str) -> None:
     """Each command says that there is no such run, with its id."""
     unknown = "0199c5a0-0000-7000-8000-000000000000"

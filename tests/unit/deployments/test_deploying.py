@@ -64,7 +64,7 @@ def script(options: str) -> str:
         "@flow(name='the-flow', version='7', description='what it does')\n"
         "def main(word: str = 'a'): ...\n"
         "if __name__ == '__main__':\n"
-        f"    print(main.deploy('mine', 'local'{options}).id)\n"
+        f"    print(main.deploy('mine', 'local', print_next_steps=False{options}))\n"
     )
 
 
@@ -92,8 +92,13 @@ def test_a_flow_deploys_itself(project: Project) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (", cron='* * * * *', schedules=[]", "give schedules, or one of cron, interval and rrule"),
-        (", cron='* * * * *', interval=60", "give exactly one of cron"),
+        (", cron='* * * * *', schedules=[]", "give one of schedules and cron, not both"),
+        (", cron='* * * * *', interval=60", "give one of cron and interval, not both"),
+        (", cron='* * * *'", "it has 4 fields, not five"),
+        (", triggers=['x']", "triggers cannot be used: automations are not there"),
+        (", image='a/b:c'", "image cannot be used"),
+        (", concurrency_limit='2'", "concurrency_limit must be a number or a ConcurrencyLimitConfig"),
+        (", crom='* * * * *'", "there is no option 'crom'"),
         (", work_queue_name='none'", "none"),
         (", timezone='UTC'", "timezone goes with cron, interval or rrule"),
         (", tags='text'", "tags are several texts"),

@@ -1,0 +1,77 @@
+"""The rules of pausing, which `transitions.propose` asks: who may stop a run on its way, and how it goes on.
+
+A paused run keeps its lease: its process waits. A suspended one has given lease and slots back: its process has
+ended, and once it is resumed it is claimed as if it were new.
+"""
+
+from __future__ import annotations
+
+from alisio.contract.states import StateName, StateType
+from alisio_server.orchestration.proposals import (
+    Accept,
+    Delay,
+    NewState,
+    PersonPauses,
+    Reject,
+    RunView,
+    Verdict,
+    accept,
+    unchanged,
+)
+
+ASKED = (StateName.PAUSING, StateName.SUSPENDING)
+"""What a running run is called that was asked to stop, and has not come to where it can."""
+
+
+def executor_pauses(run: RunView, state: NewState) -> Verdict:
+    """Let the executor of a run stop: its process waits, or has ended where the state is Suspended."""
+    if state.name != StateName.SUSPENDED:
+        return Accept(state, run.attempt, run.retries_used)
+    if run.by_hand or not run.claimable:
+        return _cannot_suspend()
+    return Accept(state, run.attempt, run.retries_used, released=True)
+
+
+def person_pauses(run: RunView, asked: PersonPauses) -> Verdict:
+    """Have a running run stop where it can; its executor hears of it with its next report."""
+    name = StateName.SUSPENDING if asked.suspends else StateName.PAUSING
+    if run.state.is_terminal:
+        return Reject("run_ended", f"the run has ended already: it is {run.name}")
+    if run.is_subflow:
+        return Reject("is_subflow", "a subflow run pauses with the run that called it: pause that one")
+    if run.state is StateType.PAUSED or run.name == name:
+        return unchanged(run)
+    if asked.suspends and (run.by_hand or not run.claimable):
+        return _cannot_suspend()
+    if run.state is not StateType.RUNNING:
+        return Reject("not_running", f"the run is {run.name}: only a running one can be paused")
+    what = "suspend" if asked.suspends else "pause"
+    return accept(run, StateType.RUNNING, name, f"Asked to {what}: it does so at its next task.")
+
+
+def person_resumes(run: RunView) -> Verdict:
+    """Let a paused run go on, and a suspended one be claimed again; its retries are not touched."""
+    if run.state is StateType.RUNNING and run.name in ASKED:
+        return accept(run, StateType.RUNNING, StateName.RUNNING, "Not to pause after all.")
+    if run.is_subflow:
+        return Reject("is_subflow", "a subflow run goes on with the run that called it: resume that one")
+    if run.state is not StateType.PAUSED:
+        return Reject("not_paused", f"the run is {run.name}: only a paused or suspended one can be resumed")
+    if run.leased:
+        return accept(run, StateType.RUNNING, StateName.RUNNING, "Resumed.")
+    if not run.claimable:
+        return Reject("no_deployment", "its deployment or work pool was deleted: nothing can run it")
+    waiting = NewState(StateType.SCHEDULED, StateName.RESUMING, "Resumed: it goes on in a new process.")
+    return Delay(None, waiting, 0.0, run.attempt, run.retries_used)
+
+
+def pause_expired(run: RunView) -> Verdict:
+    """End a suspended run that nobody has resumed in time. One whose process waits ends by itself."""
+    if run.state is not StateType.PAUSED or run.leased:
+        return Reject("not_suspended", f"the run is {run.name}")
+    return accept(run, StateType.FAILED, StateName.FAILED, "It was suspended and not resumed in time.")
+
+
+def _cannot_suspend() -> Reject:
+    message = "only a run of a deployment can be suspended: nothing starts a run by hand again"
+    return Reject("no_deployment", message)

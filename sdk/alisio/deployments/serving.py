@@ -1,0 +1,143 @@
+"""Serving flows: their deployments, and an agent for them in this process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib import import_module
+from uuid import UUID
+
+from alisio.client import Client
+from alisio.client.discovery import find_server
+from alisio.contract.work_pools import WorkPoolCreate, WorkQueueCreate
+from alisio.deployments.deploying import apply, spec_of
+from alisio.deployments.failures import ProjectError
+from alisio.deployments.runner import RunnerDeployment
+from alisio.exceptions import AlisioError, ApiError, ConflictError, NotFoundError
+from alisio.settings import Settings, current_settings
+
+POOL = "served"
+"""The work pool of deployments that are served. Each has a work queue of its own there, which only who serves it takes
+runs from."""
+
+DRAIN_SECONDS = 24 * 3_600
+"""How long what runs is waited for after ctrl+c; a second one ends the waiting."""
+
+
+def serve(
+    *deployments: RunnerDeployment,
+    pause_on_shutdown: bool = True,
+    print_starting_message: bool = True,
+    limit: int | None = None,
+) -> None:
+    """Make deployments, and run their runs from here until ctrl+c or SIGTERM.
+
+    The runs use the code as it lies here. Where no server runs, one runs as long as this does. Told to end, it takes no
+    more runs, and waits for those that it has begun; a second ctrl+c ends it at once, and they go on without it.
+
+    Args:
+        deployments: What `Flow.to_deployment` gives.
+        pause_on_shutdown: Whether their schedules wait after the end, until they are served again.
+        print_starting_message: Whether to say how they are run.
+        limit: How many runs at once, of all together; None: as many as come.
+
+    Raises:
+        AlisioError: A flow or an option cannot be used, or no server can be reached or started.
+        ValueError: An option cannot be used.
+    """
+    from alisio.engine.entrypoints import is_loading
+
+    if is_loading():
+        raise ProjectError(
+            "flows would be served whenever their file is loaded; put the call below `if __name__ == '__main__':`"
+        )
+    if not deployments:
+        raise ValueError("serve needs deployments: give what Flow.to_deployment makes")
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise ValueError(f"limit must be a number from 1 on, not {limit!r}")
+    settings = current_settings()
+    with _server(settings) as api_url, Client.over_http(api_url, settings.api_key) as client:
+        ids = _make(client, deployments)
+        if print_starting_message:
+            _greet(deployments)
+        agent = import_module("alisio_agent.agent")  # by name: the agent imports the SDK, and not the other way round
+        options = agent.AgentOptions(
+            work_pool_name=POOL,
+            queues=tuple(dict.fromkeys(_queue_of(each) for each in deployments)),
+            limit=limit,
+            drain_seconds=DRAIN_SECONDS,
+        )
+        agent.run_agent(options, on_stop=lambda: _pause(client, ids) if pause_on_shutdown else None)
+
+
+@contextmanager
+def _server(settings: Settings) -> Iterator[str]:
+    """Find the server, or run one as long as this block."""
+    url = find_server(settings)
+    if url is not None:
+        yield url
+        return
+    from alisio.cli.server_process import ServerPlace, run_in_background
+
+    place = ServerPlace(settings.server_api_host, settings.server_api_port)
+    record, _ = run_in_background(settings, place)
+    try:
+        yield record.url
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(record.pid, signal.SIGTERM)
+
+
+def _make(client: Client, deployments: tuple[RunnerDeployment, ...]) -> list[UUID]:
+    with suppress(ConflictError):  # it is there already
+        _ensure_pool(client)
+    ids = []
+    for each in deployments:
+        queue = _queue_of(each)
+        try:
+            client.read_work_queue(POOL, queue)
+        except NotFoundError:
+            with suppress(ConflictError):  # somebody else has made it meanwhile
+                client.create_work_queue(POOL, WorkQueueCreate(name=queue))
+        # Unless it is said otherwise, what its last end has paused goes on.
+        plan = replace(each.plan, work_pool_name=POOL, work_queue_name=queue, paused=bool(each.plan.paused))
+        spec = spec_of(each.flow, each.source, plan, path=str(each.source.root.resolve()))
+        ids.append(apply(client, spec, plan.paused).id)
+    return ids
+
+
+def _ensure_pool(client: Client) -> None:
+    try:
+        client.read_work_pool(POOL)
+    except NotFoundError:
+        try:
+            client.create_work_pool(WorkPoolCreate(name=POOL, description="Flows that are served"))
+        except ApiError as error:
+            if error.status != 403:
+                raise
+            raise ProjectError(
+                f"serving needs the work pool {POOL!r}, which an admin makes: `alisio work-pool create {POOL}`"
+            ) from error
+
+
+def _queue_of(deployment: RunnerDeployment) -> str:
+    return f"{deployment.flow_name} {deployment.name}"[:200]
+
+
+def _pause(client: Client, ids: list[UUID]) -> None:
+    for deployment_id in ids:
+        try:
+            client.pause_deployment(deployment_id)
+        except AlisioError as error:
+            sys.stderr.write(f"alisio: the schedules of deployment {deployment_id} could not be paused: {error}\n")
+
+
+def _greet(deployments: tuple[RunnerDeployment, ...]) -> None:
+    for each in deployments:
+        sys.stdout.write(f"serving {each.full_name}: run it with `alisio deployment run '{each.full_name}'`\n")
+    sys.stdout.write("end with ctrl+c\n")
+    sys.stdout.flush()

@@ -1,0 +1,83 @@
+"""A real back end in this process, and a person who resumes what is paused."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from alisio.client import Client, open_client
+from alisio.contract.control import ResumeRequest
+from alisio.contract.runs import FlowRun, FlowRunFilter, FlowRunQuery
+from alisio.contract.states import StateType
+from alisio.engine import reporter as reporting
+from tests.waiting import wait_until
+
+
+class Person:
+    """Looks at runs, and resumes those that are paused.
+
+    Attributes:
+        client: The back end.
+        seen: The pauses that were resumed.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.seen: list[Any] = []
+        self._threads: list[threading.Thread] = []
+
+    def resumes(self, *given: dict[str, Any] | None) -> None:
+        """Resume as many pauses as they come, in a thread of its own, each with one of these inputs."""
+        thread = threading.Thread(target=self._resume, args=given, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _resume(self, *given: dict[str, Any] | None) -> None:
+        for data in given:
+            run = wait_until(self._paused)
+            self.seen.append(self.client.list_flow_run_pauses(run.id)[-1])
+            self.client.resume_flow_run(run.id, ResumeRequest(input=data))
+
+    def _paused(self) -> FlowRun | None:
+        query = FlowRunQuery(filter=FlowRunFilter(state_types=[StateType.PAUSED]), limit=1)
+        return next(iter(self.client.filter_flow_runs(query).items), None)
+
+    def last_run(self) -> FlowRun:
+        """Give the newest run, once all is reported."""
+        assert reporting.current_reporter().flush(20)
+        [run] = self.client.filter_flow_runs(FlowRunQuery(limit=1)).items
+        return run
+
+    def history(self, run_id: UUID) -> list[str]:
+        """Name the states that a run was in."""
+        return [state.name for state in self.client.read_flow_run_states(run_id)]
+
+    def leave(self) -> None:
+        """See to it that all was resumed."""
+        for thread in self._threads:
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def person(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sqlite_template: Path) -> Iterator[Person]:
+    """Somebody at the database of a home of this test, which this process works on itself."""
+    home = tmp_path / "home"
+    home.mkdir()
+    copyfile(sqlite_template, home / "alisio.db")
+    for name in ("ALISIO_API_URL", "ALISIO_API_DATABASE_CONNECTION_URL", "ALISIO_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALISIO_HOME", str(home))
+    reporter = reporting.Reporter(reporting._open_client)
+    monkeypatch.setattr(reporting, "_reporter", reporter)
+    with open_client() as client:
+        made = Person(client)
+        yield made
+        made.leave()
+    reporter.stop()
