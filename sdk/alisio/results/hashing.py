@@ -65,9 +65,16 @@ def _parts_of(value: Any, depth: int) -> Iterable[bytes]:
         return (value.name.encode(),)
     if isinstance(value, PurePath):
         return (str(value).encode("utf-8", "surrogateescape"),)
+    if (decorators := getattr(cls, "__pydantic_decorators__", None)) is not None and _says_how(decorators):
+        return (_digest(value.model_dump(), depth + 1),)
     if hasattr(cls, "__pydantic_fields__") or hasattr(cls, "__dataclass_fields__"):
         return (_digest(_attributes_of(value), depth + 1),)
     return (_pickled(value),)
+
+
+def _says_how(decorators: Any) -> bool:
+    """Tell whether a model says itself how it is serialised: what it leaves out does not count."""
+    return bool(decorators.model_serializers or decorators.field_serializers)
 
 
 def _attributes_of(value: Any) -> dict[str, Any]:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import timedelta
 from string import Formatter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypedDict
 
+from alisio.results.cache_options import (
+    CACHE_OPTIONS,
+    CacheKeyFn,
+    CacheKeywords,
+    fault_of_cache_option,
+    is_no_cache,
+)
+
 if TYPE_CHECKING:
+    from alisio.cache_policies import CachePolicy
     from alisio.results.serializers import Serializer
     from alisio.results.storage import ResultStorage
     from alisio.settings import Settings
@@ -18,7 +28,9 @@ SerializerOption: TypeAlias = "str | Serializer"
 SERIALIZERS = ("pickle", "json", "compressed/pickle", "compressed/json")
 KEY_FIELDS = ("flow_run", "parameters", "task_run")
 _STORAGE_METHODS = ("exists", "read", "write")
+_BLOCK_METHODS = ("read_path", "write_path")
 _SERIALIZER_METHODS = ("dumps", "loads")
+_A_STORAGE = "a folder, an address such as s3://bucket/results, or an object with read, write and exists"
 
 
 class ResultKeywords(TypedDict, total=False):
@@ -27,8 +39,8 @@ class ResultKeywords(TypedDict, total=False):
     Attributes:
         persist_result: Whether to store what it returns; by default as the run around it does, or, where that says
             nothing, if another of these options is given, and else as `ALISIO_RESULTS_PERSIST_BY_DEFAULT` says.
-        result_storage: Where: a folder, or an object with the methods of `ResultStorage`; by default as the run
-            around it, else in `ALISIO_LOCAL_STORAGE_PATH`.
+        result_storage: Where: a folder, an address such as `s3://bucket/results`, or an object with the methods of
+            `ResultStorage`; by default as the run around it, else in `ALISIO_LOCAL_STORAGE_PATH`.
         result_serializer: How: `"pickle"`, `"json"`, `"compressed/pickle"`, `"compressed/json"`, or an object with
             the methods of `Serializer`; by default as the run around it, else `"pickle"`.
         cache_result_in_memory: Whether a stored result is kept in memory too; otherwise it is read when needed.
@@ -40,13 +52,13 @@ class ResultKeywords(TypedDict, total=False):
     cache_result_in_memory: bool | None
 
 
-class TaskResultKeywords(ResultKeywords, total=False):
-    """The options of `@task` about results.
+class TaskResultKeywords(ResultKeywords, CacheKeywords, total=False):
+    """The options of `@task` about results; those about caching are in `CacheKeywords`.
 
     Attributes:
         result_storage_key: What the result is stored as: a template over `{parameters[name]}` and the attributes of
             `{flow_run.…}` and `{task_run.…}` in `alisio.runtime`. A result that is there already is taken, and the
-            task is not run.
+            task is not run. It goes before `cache_key_fn` and `cache_policy`.
     """
 
     result_storage_key: str | None
@@ -64,18 +76,19 @@ class ResultOptions(NamedTuple):
     result_serializer: SerializerOption | None = None
     cache_result_in_memory: bool | None = None
     result_storage_key: str | None = None
+    cache_policy: CachePolicy | None = None
+    cache_key_fn: CacheKeyFn | None = None
+    cache_expiration: timedelta | None = None
+    refresh_cache: bool | None = None
 
     @property
     def persists(self) -> bool | None:
         """Whether results are to be stored, as far as the options say."""
         if self.persist_result is not None:
             return self.persist_result
-        given = (self.result_storage, self.result_serializer, self.result_storage_key)
-        return None if given == (None, None, None) else True
-
-    def keywords_with(self, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Give these options with others laid over them; those that are None stay as they are."""
-        return {**self._asdict(), **{keyword: value for keyword, value in changes.items() if value is not None}}
+        policy = None if is_no_cache(self.cache_policy) else self.cache_policy
+        given = (self.result_storage, self.result_serializer, self.result_storage_key, policy, self.cache_key_fn)
+        return None if all(option is None for option in given) else True
 
 
 NO_OPTIONS = ResultOptions()
@@ -105,8 +118,14 @@ def checked_options(kind: str, name: str, keywords: Mapping[str, Any]) -> Result
             raise ValueError(f"{kind} {name!r}: {keyword} must be {fault}, not {value!r}")
     storage = given.get("result_storage")
     if isinstance(storage, str | os.PathLike):
-        given["result_storage"] = os.path.abspath(os.path.expanduser(storage))  # noqa: PTH100, PTH111
+        given["result_storage"] = absolute_place(storage)
     return ResultOptions(**given) if given else NO_OPTIONS
+
+
+def absolute_place(place: str | os.PathLike[str]) -> str:
+    """Give the absolute path of a folder; an address stays as it is."""
+    text = os.fspath(place)
+    return text if "://" in text else os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
 
 
 class ResultRules(NamedTuple):
@@ -114,13 +133,15 @@ class ResultRules(NamedTuple):
 
     Attributes:
         persist: Whether they are stored.
-        storage: Where: a folder's path, or a store.
+        storage: Where: a folder's path, an address, or a store.
         serializer: How: one of `SERIALIZERS`, or an object.
+        refresh: Whether tasks that say nothing else are run though their results are in a cache.
     """
 
     persist: bool
     storage: str | ResultStorage
     serializer: SerializerOption
+    refresh: bool = False
 
 
 def rules_within(options: ResultOptions, around: ResultRules | None) -> ResultRules | None:
@@ -147,18 +168,27 @@ def rules_within(options: ResultOptions, around: ResultRules | None) -> ResultRu
         around.persist if persists is None else persists,
         options.result_storage or around.storage,
         options.result_serializer or around.serializer,
+        around.refresh,
     )
 
 
 def default_rules(settings: Settings) -> ResultRules:
     """Give what holds where no flow is around."""
-    return ResultRules(settings.results_persist_by_default, str(settings.local_storage_path), SERIALIZERS[0])
+    storage = settings.results_default_storage
+    return ResultRules(
+        settings.results_persist_by_default,
+        str(settings.local_storage_path) if storage is None else absolute_place(storage),
+        settings.results_default_serializer,
+        settings.tasks_refresh_cache,
+    )
 
 
 def _fault_of(keyword: str, value: Any) -> str | None:
     """Tell what the value of an option must be; None where it can be used."""
+    if keyword in CACHE_OPTIONS:
+        return fault_of_cache_option(keyword, value)
     if keyword == "result_storage":
-        return _fault_of_storage(value)
+        return fault_of_storage(value)
     if keyword == "result_serializer":
         if value in SERIALIZERS if isinstance(value, str) else _has(value, _SERIALIZER_METHODS):
             return None
@@ -168,11 +198,12 @@ def _fault_of(keyword: str, value: Any) -> str | None:
     return None if isinstance(value, bool) else "True or False"
 
 
-def _fault_of_storage(value: Any) -> str | None:
+def fault_of_storage(value: Any) -> str | None:
+    """Tell what a store must be; None where it can be used."""
     if isinstance(value, str | os.PathLike):
-        path = os.fspath(value)
-        return None if path and "://" not in path else "the path of a folder, or an object with read, write and exists"
-    return None if _has(value, _STORAGE_METHODS) else "a path, or an object with read, write and exists"
+        scheme, mark, rest = os.fspath(value).partition("://")
+        return None if (scheme and rest if mark else scheme) else _A_STORAGE
+    return None if _has(value, _STORAGE_METHODS) or _has(value, _BLOCK_METHODS) else _A_STORAGE
 
 
 def _fault_of_key(value: Any) -> str | None:

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from alisio.results.options import SerializerOption
     from alisio.results.storage import ResultStorage
 
-_FILE = "file://"
-
 
 class StoredResult:
     """Where the result of a run lies.
@@ -65,25 +63,35 @@ class StoredResult:
     def _content(self) -> bytes:
         if self.location is None:
             raise MissingResultError("it was not stored; persist_result=True on the flow or task has it stored")
-        if self._storage is None and not self.location.startswith(_FILE):
-            raise ResultError("it lies in a store of the flow's own; read it there, and give it to `unpack`")
+        storage, key = self._storage, self._key
+        if storage is None:
+            storage, key = _storage_and_key(self.location)
         try:
-            return self._storage.read(self._key) if self._storage is not None else _read_file(self.location)
+            return storage.read(key)
         except OSError as error:
             raise MissingResultError(f"it cannot be read from there: {error.strerror or error}") from error
 
 
 def location_in(storage: ResultStorage, key: str) -> str:
     """Say where a key of a store is."""
-    from alisio.results.storage import FolderStorage
+    from alisio.results.storage import Locating
 
-    if isinstance(storage, FolderStorage):
-        return storage.path_of(key).as_uri()
+    if isinstance(storage, Locating):
+        return storage.location_of(key)
     return f"{type(storage).__module__}.{type(storage).__qualname__}:{key}"
 
 
-def _read_file(location: str) -> bytes:
-    from pathlib import Path
-    from urllib.parse import unquote, urlsplit
+def _storage_and_key(location: str) -> tuple[ResultStorage, str]:
+    """Open the store that an address leads to.
 
-    return Path(unquote(urlsplit(location).path)).read_bytes()
+    Raises:
+        ResultError: It is no address.
+    """
+    from urllib.parse import unquote
+
+    from alisio.results.storage import open_storage
+
+    if "://" not in location:
+        raise ResultError("it lies in a store of the flow's own; read it there, and give it to `unpack`")
+    folder, _, name = location.rpartition("/")
+    return open_storage(folder), unquote(name) if location.startswith("file://") else name

@@ -74,11 +74,14 @@ class CompressedSerializer:
     """Another serializer's bytes, compressed with zlib.
 
     Args:
-        serializer: The other one.
+        serializer: The other one, or its name.
+
+    Raises:
+        ResultError: There is none of this name.
     """
 
-    def __init__(self, serializer: Serializer) -> None:
-        self.serializer = serializer
+    def __init__(self, serializer: SerializerOption) -> None:
+        self.serializer = find_serializer(serializer) if isinstance(serializer, str) else serializer
 
     def dumps(self, value: Any) -> bytes:
         """Serialise and compress a value."""
@@ -89,18 +92,22 @@ class CompressedSerializer:
         return self.serializer.loads(zlib.decompress(content))
 
 
-_BUILT_IN: dict[str, Serializer] = dict(
-    zip(
-        SERIALIZERS,
-        (
-            PickleSerializer(),
-            JSONSerializer(),
-            CompressedSerializer(PickleSerializer()),
-            CompressedSerializer(JSONSerializer()),
-        ),
-        strict=True,
-    )
-)
+class CompressedPickleSerializer(CompressedSerializer):
+    """Pickles, compressed."""
+
+    def __init__(self) -> None:
+        super().__init__(PickleSerializer())
+
+
+class CompressedJSONSerializer(CompressedSerializer):
+    """JSON, compressed."""
+
+    def __init__(self) -> None:
+        super().__init__(JSONSerializer())
+
+
+_OURS = (PickleSerializer(), JSONSerializer(), CompressedPickleSerializer(), CompressedJSONSerializer())
+_BUILT_IN: dict[str, Serializer] = dict(zip(SERIALIZERS, _OURS, strict=True))
 
 
 def open_serializer(serializer: SerializerOption) -> Serializer:
@@ -110,20 +117,26 @@ def open_serializer(serializer: SerializerOption) -> Serializer:
 
 def name_of(serializer: SerializerOption) -> str:
     """Give the name by which `find_serializer` finds it again."""
-    return serializer if isinstance(serializer, str) else _path_of(type(serializer))
+    if isinstance(serializer, str):
+        return serializer
+    if type(serializer) is CompressedSerializer:  # it cannot be made without arguments
+        return f"{_COMPRESSED}{name_of(serializer.serializer)}"
+    return _path_of(type(serializer))
 
 
 def find_serializer(name: str) -> Serializer:
     """Give the serializer that a stored result was written with.
 
     Args:
-        name: One of ours, or `package.module:Class`, which is made without arguments.
+        name: One of ours, or `package.module:Class`, which is made without arguments; either after `compressed/`.
 
     Raises:
         ResultError: It is not there.
     """
     if name in _BUILT_IN:
         return _BUILT_IN[name]
+    if name.startswith(_COMPRESSED):
+        return CompressedSerializer(name.removeprefix(_COMPRESSED))
     try:
         found: Serializer = _find(name)()
     except Exception as error:
@@ -143,6 +156,7 @@ def _find(path: str) -> Any:
     return found
 
 
+_COMPRESSED = "compressed/"
 _TYPE, _VALUE = "__type__", "value"
 
 

@@ -1,17 +1,21 @@
-"""Where results are stored: what a store must be able to do, and a folder as one."""
+"""Where results are stored: what a store must be able to do, and how one is opened."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast, runtime_checkable
 
-from alisio.exceptions import ResultError
+from alisio.results.keys import checked_key
 from alisio.utilities.files import write_whole
 
 
 class ResultStorage(Protocol):
-    """A store of results by key. Its methods are called from many threads at once."""
+    """A store of results by key. Its methods are called from many threads at once.
+
+    One that also has `remove(key)` is cleared of what a transaction had written before it failed.
+    """
 
     def exists(self, key: str, /) -> bool:
         """Tell whether there is something under a key."""
@@ -23,6 +27,15 @@ class ResultStorage(Protocol):
 
     def write(self, key: str, content: bytes, /) -> None:
         """Put something under a key, in the place of what is there; nobody may ever read half of it."""
+        ...
+
+
+@runtime_checkable
+class Locating(Protocol):
+    """A store whose keys have addresses that any process can read from."""
+
+    def location_of(self, key: str, /) -> str:
+        """Give the address of a key."""
         ...
 
 
@@ -63,25 +76,76 @@ class FolderStorage:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, content)
 
+    def remove(self, key: str) -> None:
+        """Remove the file at a key; where there is none, nothing happens."""
+        self.path_of(key).unlink(missing_ok=True)
+
+    def location_of(self, key: str) -> str:
+        """Give the address of the file at a key, as `file:///…`."""
+        return self.path_of(key).as_uri()
+
     def path_of(self, key: str) -> Path:
         """Give the file of a key.
 
         Raises:
             ResultError: The key leads out of the folder.
         """
-        path = self.folder / key
-        if ".." in path.parts or not path.is_relative_to(self.folder) or path == self.folder:
-            raise ResultError(
-                f"the key {key!r} names no file within {self.folder}: write one without '/' before it or '..'"
-            )
-        return path
+        return self.folder / checked_key(key, self.folder)
 
 
-@functools.lru_cache(maxsize=64)
-def _folder(path: str) -> FolderStorage:
-    return FolderStorage(Path(path))
+class BlockStorage:
+    """A file system block as a store: an object with `read_path` and `write_path`, synchronous or asynchronous."""
+
+    def __init__(self, block: Any) -> None:
+        self.block = block
+
+    def exists(self, key: str) -> bool:
+        """Tell whether a path can be read."""
+        try:
+            self.read(key)
+        except Exception:  # each block has its own error for what is not there
+            return False
+        return True
+
+    def read(self, key: str) -> bytes:
+        """Read what is at a path."""
+        return cast(bytes, _now(self.block.read_path(checked_key(key, self.block))))
+
+    def write(self, key: str, content: bytes) -> None:
+        """Write to a path."""
+        _now(self.block.write_path(checked_key(key, self.block), content))
 
 
-def open_storage(storage: str | ResultStorage) -> ResultStorage:
-    """Give the store of an option: that of a folder's path, or the object itself."""
-    return _folder(storage) if isinstance(storage, str) else storage
+def open_storage(storage: Any) -> ResultStorage:
+    """Give the store of an option: that of a folder's path or an address, or the object itself."""
+    if isinstance(storage, str):
+        return _opened(storage)
+    if hasattr(storage, "read_path") and not hasattr(storage, "read"):
+        return BlockStorage(storage)
+    return cast(ResultStorage, storage)
+
+
+@functools.lru_cache(maxsize=256)
+def _opened(place: str) -> ResultStorage:
+    scheme, mark, _ = place.partition("://")
+    if not mark:
+        return FolderStorage(Path(place))
+    if scheme == "file":
+        from urllib.parse import unquote, urlsplit
+
+        return FolderStorage(Path(unquote(urlsplit(place).path)))
+    if scheme == "s3":
+        from alisio.results.s3 import S3Storage
+
+        return S3Storage(place)
+    from alisio.results.filesystems import FileSystemStorage
+
+    return FileSystemStorage(place)
+
+
+def _now(outcome: Any) -> Any:
+    if not inspect.iscoroutine(outcome):
+        return outcome
+    from alisio.engine.drivers import run_coroutine
+
+    return run_coroutine(outcome)

@@ -25,10 +25,10 @@ def _nothing() -> None:
             "result_serializer must be one of pickle, json, compressed/pickle, compressed/json",
         ),
         ("result_serializer", 5, "or an object with dumps and loads, not 5"),
-        ("result_storage", "s3://bucket/results", "result_storage must be the path of a folder, or an object"),
-        ("result_storage", "", "result_storage must be the path of a folder"),
-        ("result_storage", {}, "result_storage must be a path, or an object with read, write and exists, not {}"),
-        ("result_storage", dict, "result_storage must be a path, or an object"),
+        ("result_storage", "s3://", "result_storage must be a folder, an address such as s3://bucket/results, or an"),
+        ("result_storage", "", "result_storage must be a folder"),
+        ("result_storage", {}, "or an object with read, write and exists, not {}"),
+        ("result_storage", dict, "result_storage must be a folder"),
     ],
 )
 @pytest.mark.parametrize("decorator", [flow, task])

@@ -1,0 +1,1 @@
+"""Locks on cache keys and on keys of transactions: `alisio.locking.memory`, `alisio.locking.filesystem`."""
