@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
+
+from alisio.engine.drivers import drive, drive_async, run_coroutine
+
+if TYPE_CHECKING:
+    from alisio.engine.effects import Steps
+    from alisio.engine.runs import TaskRun
+    from alisio.states import State
 
 
 class TaskRunner(ABC):
@@ -21,6 +28,18 @@ class TaskRunner(ABC):
         Args:
             call: Runs one task to its end.
         """
+
+    def drive(self, run: TaskRun, steps: Steps) -> State[Any]:
+        """Run the rules of a task run to their end; it is called in the thread that runs a submitted call.
+
+        Args:
+            run: The task run.
+            steps: Its rules.
+
+        Returns:
+            Its final state.
+        """
+        return run_coroutine(drive_async(steps)) if run.definition.is_async else drive(steps)
 
     @abstractmethod
     def shutdown(self) -> None:

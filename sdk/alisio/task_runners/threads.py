@@ -47,10 +47,17 @@ class ThreadPoolTaskRunner(TaskRunner):
                 raise RuntimeError("it was shut down")
             # The pool is only given workers, which then take calls: an entry of its own for each call is 1 KB.
             if len(self._calls) >= self._unoccupied and self._workers < self.max_workers:
-                self._pool.submit(self._work)
-                self._workers += 1
-                self._unoccupied += 1
+                self._add_worker()
             self._calls.append(call)
+
+    def _add_worker(self) -> None:
+        try:
+            self._pool.submit(self._work)
+        except RuntimeError:  # the system has no thread left; the pool still gives the work to one that becomes free
+            if not self._workers:
+                raise
+        self._workers += 1
+        self._unoccupied += 1
 
     def shutdown(self) -> None:
         """Take no more calls, and drop those that have not begun."""

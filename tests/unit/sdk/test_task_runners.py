@@ -112,3 +112,26 @@ def test_shutdown() -> None:
     assert ended.wait(PATIENCE)
     wait_until(lambda: set(threading.enumerate()) <= before, what="the runner's thread to end")
     assert not dropped.is_set()
+
+
+def test_no_thread_left(runner: ThreadPoolTaskRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no thread left, calls wait for those that there are; where there are none, that is said."""
+    begun, hold, done = (threading.Event() for _ in range(3))
+
+    def block() -> None:
+        begun.set()
+        hold.wait(PATIENCE)
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    runner.submit(block)
+    assert begun.wait(PATIENCE)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    runner.submit(done.set)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        ThreadPoolTaskRunner(2).submit(done.set)
+
+    assert not done.is_set()
+    hold.set()
+    assert done.wait(PATIENCE)
