@@ -15,6 +15,7 @@ def make_job(**more: Any) -> Job:
         "flow_run_id": new_id(),
         "attempt": 1,
         "flow_run_name": "brisk-sail",
+        "flow_id": new_id(),
         "flow_name": "f",
         "deployment_id": new_id(),
         "deployment_name": "d",

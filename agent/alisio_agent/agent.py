@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import alisio
@@ -41,6 +42,7 @@ class Agent:
         warm: Whether to keep a fork server.
         drain_seconds: How long to wait for the runs that it has started once it is to end.
         ecs_agent_uri: Where its own ECS task is protected while it holds runs; None: it is no such task.
+        on_stop: Called once it claims no more, before it waits for the runs that it has started.
     """
 
     def __init__(
@@ -51,8 +53,10 @@ class Agent:
         warm: bool,
         drain_seconds: float = 0,
         ecs_agent_uri: str | None = None,
+        on_stop: Callable[[], object] | None = None,
     ) -> None:
         self._api = api
+        self._on_stop = on_stop
         self._identity = identity
         self._drain_seconds = drain_seconds
         self._stopping = threading.Event()
@@ -85,6 +89,8 @@ class Agent:
             drained_at = time.monotonic() + self._drain_seconds
             claiming.join(_LAST_CLAIM_SECONDS)
             self._leave()
+            if self._on_stop is not None:
+                self._on_stop()
             self._drain(drained_at)
         finally:
             self._ended.set()
@@ -200,11 +206,12 @@ class Agent:
         self._claims.note_exit(name, status)
 
 
-def run_agent(options: AgentOptions) -> int:
+def run_agent(options: AgentOptions, on_stop: Callable[[], object] | None = None) -> int:
     """Run an agent in this process until SIGINT or SIGTERM, and then for as long as it drains.
 
     Args:
         options: What it serves, and how.
+        on_stop: Called once it claims no more, before it waits for the runs that it has started.
 
     Returns:
         0. A second signal ends the process at once.
@@ -237,6 +244,7 @@ def run_agent(options: AgentOptions) -> int:
             warm=options.warm_start,
             drain_seconds=options.drain_seconds,
             ecs_agent_uri=os.environ.get("ECS_AGENT_URI"),
+            on_stop=on_stop,
         )
         _stop_on_signals(agent)
         agent.run()

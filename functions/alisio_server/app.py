@@ -16,14 +16,22 @@ from alisio_server.events import Event, read_json, refuse_form, unpacked
 from alisio_server.routes import (
     agents,
     api_keys,
+    artifacts,
+    assets,
     audit,
+    block_documents,
+    block_types,
     bundles,
+    concurrency_limits,
     deployments,
     flow_runs,
     flows,
     logs,
+    run_control,
     server,
     task_runs,
+    user_events,
+    variables,
     work_pools,
     work_queues,
 )
@@ -35,7 +43,9 @@ _TITLE = "Alisio"
 _API_VERSION = "1"
 _DESCRIPTION = "Flows, their deployments and their runs. Every error has the body `ErrorBody`."
 _MODULES = (
-    flows, deployments, flow_runs, task_runs, logs, work_pools, work_queues, agents, bundles, server, api_keys, audit
+    flows, deployments, flow_runs, run_control, task_runs, logs, work_pools, work_queues, agents, bundles,
+    block_types, block_documents, server, api_keys, audit, variables, artifacts, assets, user_events,
+    concurrency_limits,
 )  # fmt: skip
 
 # How often a request is tried whose transaction the database gave up for the sake of others.
@@ -43,6 +53,7 @@ _TRIES = 3
 
 # The resolver keeps the event in hand on its class: one process answers one event at a time.
 _one_at_a_time = threading.Lock()
+_composing = threading.Lock()
 
 
 class Api:
@@ -103,8 +114,14 @@ def _refusal(error: Exception) -> Mapping[str, Any]:
     return {"statusCode": refusal.status_code, "headers": refusal.headers, "body": refusal.body}
 
 
-@cache
 def get_resolver() -> APIGatewayHttpResolver:
+    """Give the routes, composed at the first call, which several threads may make at once."""
+    with _composing:
+        return _compose()
+
+
+@cache
+def _compose() -> APIGatewayHttpResolver:
     """Compose the routes. Routers hold their resolver, so there is one of it in a process."""
     resolver = APIGatewayHttpResolver(enable_validation=True, debug=False, json_body_deserializer=_read_body)
     resolver.exception_handler(Exception)(answer_failure)

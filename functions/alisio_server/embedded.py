@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from uuid import UUID
 
+from alisio_server.adapters.laptop.key_file import KeyFileCipher
 from alisio_server.adapters.laptop.objects import FileObjectStore
 from alisio_server.adapters.laptop.silence import Silence
 from alisio_server.database import migrate
@@ -110,7 +112,16 @@ def open_services(settings: ServerSettings, wake_ups: WakeUps) -> Services:
     """
     database = Database(settings.database_url, settings.database_pool_size)
     migrate.upgrade(database)
-    return Services(database, wake_ups, FileObjectStore(settings.home / "objects"), settings.retention)
+    objects = FileObjectStore(settings.home / "objects")
+    cipher = KeyFileCipher(_key_file(database, settings.home))
+    return Services(database, wake_ups, objects, settings.retention, cipher=cipher)
+
+
+def _key_file(database: Database, home: Path) -> Path:
+    """Tell where the keys of secrets lie: beside SQLite's file, or in the home."""
+    if database.is_sqlite and database.url.database is not None:
+        return Path(f"{database.url.database}.key")
+    return home / "encryption.key"
 
 
 def open_server_services(settings: ServerSettings, wake_ups: WakeUps) -> Services:

@@ -14,7 +14,7 @@ from alisio_server.access.callers import Caller, local_caller
 from alisio_server.access.changes import Change, record_change
 from alisio_server.database.engine import Database
 from alisio_server.orchestration.waking import ring, send_wake_ups
-from alisio_server.ports import ObjectStore, Timers, WakeUp, WakeUpQueues, WakeUps
+from alisio_server.ports import Cipher, ObjectStore, Timers, WakeUp, WakeUpQueues, WakeUps
 from alisio_server.settings import Retention
 
 
@@ -59,6 +59,7 @@ class Services:
         timers: What has the runs of schedules made in time beside the tick; None: nothing.
         caller: Who makes the request in hand.
         change: What the audit log is to say of it, where it is a change.
+        cipher: What secrets are encrypted with; None: nothing here has to do with secrets.
     """
 
     database: Database
@@ -69,6 +70,7 @@ class Services:
     timers: Timers | None = None
     caller: Caller = field(default_factory=local_caller)
     change: Change | None = None
+    cipher: Cipher | None = None
 
     @contextmanager
     def transaction(self, *, only_looks: bool = False) -> Iterator[Transaction]:

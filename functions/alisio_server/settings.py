@@ -32,12 +32,14 @@ class Retention:
         task_runs: The task runs of ended flow runs.
         logs: The log lines of ended flow runs.
         audit_log: The entries of the audit log.
+        events: The events that user code has emitted.
     """
 
     flow_runs: timedelta | None = timedelta(days=365)
     task_runs: timedelta | None = timedelta(days=90)
     logs: timedelta | None = timedelta(days=30)
     audit_log: timedelta | None = timedelta(days=365)
+    events: timedelta | None = timedelta(days=30)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alisio import runtime
     from alisio.context import tags
+    from alisio.deployments.runner import deploy
+    from alisio.deployments.serving import serve
+    from alisio.flow_runs import pause_flow_run, resume_flow_run, suspend_flow_run
     from alisio.flows import Flow, flow
     from alisio.logging import get_run_logger
     from alisio.states import State
@@ -26,9 +29,14 @@ __all__ = [
     "Task",
     "__version__",
     "allow_failure",
+    "deploy",
     "flow",
     "get_run_logger",
+    "pause_flow_run",
+    "resume_flow_run",
     "runtime",
+    "serve",
+    "suspend_flow_run",
     "tags",
     "task",
     "unmapped",
@@ -39,8 +47,13 @@ _HOMES = {
     "State": "alisio.states",
     "Task": "alisio.tasks",
     "allow_failure": "alisio.utilities.annotations",
+    "deploy": "alisio.deployments.runner",
     "flow": "alisio.flows",
     "get_run_logger": "alisio.logging",
+    "pause_flow_run": "alisio.flow_runs",
+    "resume_flow_run": "alisio.flow_runs",
+    "serve": "alisio.deployments.serving",
+    "suspend_flow_run": "alisio.flow_runs",
     "tags": "alisio.context",
     "task": "alisio.tasks",
     "unmapped": "alisio.utilities.annotations",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alisio.exceptions import MissingContextError
 
 if TYPE_CHECKING:
+    from alisio.engine.graphs import Graph
     from alisio.engine.runs import FlowRun, TaskRun
+    from alisio.engine.transactions import BaseTransaction
 
 current_flow_run: ContextVar[FlowRun | None] = ContextVar("alisio_flow_run", default=None)
 """The flow run whose code, or whose task's code, runs here."""
@@ -20,6 +22,40 @@ current_task_run: ContextVar[TaskRun | None] = ContextVar("alisio_task_run", def
 
 current_tags: ContextVar[frozenset[str]] = ContextVar("alisio_tags", default=frozenset())
 """What `tags(...)` has laid on the runs that are started here."""
+
+
+current_transaction: ContextVar[BaseTransaction | None] = ContextVar("alisio_transaction", default=None)
+"""The transaction that a block around this code has opened."""
+
+current_graph: ContextVar[Graph | None] = ContextVar("alisio_graph", default=None)
+"""Where calls of tasks and flows are noted in place of being made, while a flow is drawn."""
+
+_carried: list[ContextVar[Any]] = [current_flow_run, current_task_run, current_tags, current_transaction]
+"""What belongs to the code that runs, and not to whoever iterates over what that code yields."""
+
+
+def swap_variables(values: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    """Put other values in the place of those that say which run's code this is.
+
+    Args:
+        values: What the last call gave; None: leave them as they are.
+
+    Returns:
+        Those that held before.
+    """
+    before = tuple(variable.get() for variable in _carried)
+    if values is not None:
+        for variable, value in zip(_carried, values, strict=True):
+            variable.set(value)
+    return before
+
+
+def __getattr__(name: str) -> Any:
+    if name != "TaskRunContext":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from alisio.engine.caching import TaskRunContext
+
+    return TaskRunContext
 
 
 def get_run_context() -> FlowRun | TaskRun:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
-from alisio.engine.definition import Definition, RetryDelay, RunName, file_version
+from alisio.deployments.flow_methods import DeploymentMethods
+from alisio.engine import option_checks as checks
+from alisio.engine.definition import Definition, H, file_version
 from alisio.engine.jsonable import clean_text
+from alisio.options import FLOW_HOOKS, FlowOptions
 from alisio.results.options import ResultKeywords
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from alisio.contract.deployments import Deployment, ScheduleSpec
     from alisio.states import State
     from alisio.task_runners.base import TaskRunner
 
@@ -24,61 +24,32 @@ R = TypeVar("R")
 _NAME = re.compile(r"[^/%&<>\x00-\x1f]{1,200}")
 
 
-class Flow(Definition, Generic[P, R]):
+class Flow(Definition, DeploymentMethods, Generic[P, R]):
     """A function whose runs are recorded. `@flow` makes it.
 
     Args:
-        fn: The function, synchronous or asynchronous.
-        name: What its runs are listed under; by default the function's name, with dashes.
-        version: What distinguishes this text of the flow from others; by default a hash of its file.
-        description: For people; by default the function's docstring.
-        flow_run_name: A name for its runs: a template over the parameters such as `"{name}-on-{date:%A}"`, or a
-            function without parameters.
-        retries: How often to run it again when it fails.
-        retry_delay_seconds: How long to wait before that: a number, one for each retry, or a function
-            that makes these from the number of retries.
-        timeout_seconds: How long one attempt may take; then the run is FAILED, and named TimedOut.
-        task_runner: How submitted tasks run; by default concurrently, on threads.
-        validate_parameters: Whether to check and convert parameters by the function's type hints.
-        log_prints: Whether `print` writes to the run's log; by default as in the flow around it.
-        results: Whether, where and how results are stored, those of its tasks too: see `ResultKeywords`.
+        fn: The function: synchronous, asynchronous or a generator; a class method or a static method too.
+        options: See `FlowOptions`.
 
     Raises:
+        TypeError: It is no function, or there is no such option.
         ValueError: An option cannot be used.
     """
 
     kind = "flow"
+    hook_options = FLOW_HOOKS
+    own_options = frozenset(FlowOptions.__annotations__) - frozenset(ResultKeywords.__annotations__)
 
     def __init__(
-        self,
-        fn: Callable[P, R],
-        name: str | None = None,
-        version: str | None = None,
-        description: str | None = None,
-        flow_run_name: RunName | None = None,
-        retries: int = 0,
-        retry_delay_seconds: RetryDelay = 0,
-        timeout_seconds: float | None = None,
-        task_runner: TaskRunner | type[TaskRunner] | None = None,
-        validate_parameters: bool = True,
-        log_prints: bool | None = None,
-        **results: Unpack[ResultKeywords],
+        self, fn: Callable[P, R] | classmethod[Any, P, R] | staticmethod[P, R], **options: Unpack[FlowOptions]
     ) -> None:
-        super().__init__(
-            fn,
-            name=name or getattr(fn, "__name__", "flow").replace("_", "-"),
-            description=description,
-            run_name=flow_run_name,
-            retries=retries,
-            retry_delay_seconds=retry_delay_seconds,
-            timeout_seconds=timeout_seconds,
-            log_prints=log_prints,
-            results=results,
-        )
+        super().__init__(fn, options)
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} cannot be a flow's name: 1 to 200 characters, none of / % & < >")
-        self.validate_parameters = validate_parameters
-        self._task_runner = task_runner() if isinstance(task_runner, type) else task_runner
+        validates = checks.checked_flag(self.label, "validate_parameters", options.get("validate_parameters"))
+        self.should_validate_parameters = validates is not False
+        self._task_runner = _checked_task_runner(self.label, options.get("task_runner"))
+        version = checks.checked_text(self.label, "version", options.get("version"))
         self._version = version and clean_text(version, 200)
 
     @overload
@@ -139,6 +110,19 @@ class Flow(Definition, Generic[P, R]):
 
         return parameter_schema(self)
 
+    def _default_name(self) -> str:
+        return super()._default_name().replace("_", "-")
+
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Check parameters by the function's type hints, and convert them to these types.
+
+        Raises:
+            ParameterError: A value does not fit; the message names the parameter.
+        """
+        from alisio.engine.parameters import validated
+
+        return validated(self, parameters)
+
     def with_defaults(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Give all parameters: those given, and the defaults of the others, in the function's order."""
         bound = inspect.BoundArguments(self.signature, dict(parameters))
@@ -150,115 +134,69 @@ class Flow(Definition, Generic[P, R]):
         bound = inspect.BoundArguments(self.signature, parameters)
         return bound.args, bound.kwargs
 
-    def with_options(
-        self,
-        *,
-        name: str | None = None,
-        version: str | None = None,
-        description: str | None = None,
-        flow_run_name: RunName | None = None,
-        retries: int | None = None,
-        retry_delay_seconds: RetryDelay | None = None,
-        timeout_seconds: float | None = None,
-        task_runner: TaskRunner | type[TaskRunner] | None = None,
-        validate_parameters: bool | None = None,
-        log_prints: bool | None = None,
-        **results: Unpack[ResultKeywords],
-    ) -> Self:
+    def with_options(self, **options: Unpack[FlowOptions]) -> Self:
         """Make a flow of the same function with other options; those not given stay as they are.
 
         Args:
-            name: As for `@flow`; and so are the others.
-            version: See there.
-            description: See there.
-            flow_run_name: See there.
-            retries: See there.
-            retry_delay_seconds: See there.
-            timeout_seconds: See there; 0 takes the limit away.
-            task_runner: See there.
-            validate_parameters: See there.
-            log_prints: See there.
-            results: See there.
+            options: See `FlowOptions`.
 
         Raises:
             ValueError: An option cannot be used.
         """
-        return type(self)(
-            self.fn,
-            name=name or self.name,
-            version=version or self._version,
-            description=self.description if description is None else description,
-            flow_run_name=flow_run_name or self.run_name,
-            retries=self.retries if retries is None else retries,
-            retry_delay_seconds=self.given_delay if retry_delay_seconds is None else retry_delay_seconds,
-            timeout_seconds=self.timeout_seconds if timeout_seconds is None else timeout_seconds or None,
-            task_runner=task_runner or self._task_runner,
-            validate_parameters=self.validate_parameters if validate_parameters is None else validate_parameters,
-            log_prints=self.log_prints if log_prints is None else log_prints,
-            **self.results.keywords_with(results),
-        )
+        made = type(self)(self._descriptor or self.fn, **self.options_with(options))
+        made.source = self.source
+        return made
 
-    def deploy(
-        self,
-        name: str,
-        work_pool_name: str,
-        *,
-        work_queue_name: str = "default",
-        parameters: dict[str, Any] | None = None,
-        tags: Sequence[str] | None = None,
-        schedules: Sequence[ScheduleSpec] | None = None,
-        cron: str | None = None,
-        interval: float | timedelta | None = None,
-        rrule: str | None = None,
-        timezone: str | None = None,
-        overlap: str | None = None,
-        description: str | None = None,
-        version: str | None = None,
-        job_variables: dict[str, Any] | None = None,
-        paused: bool = False,
-    ) -> Deployment:
-        """Make the flow ready to be run by agents, with the code of its project as it is now.
+    def visualize(self, *args: Any, graph_output_format: str = "graphviz", **kwargs: Any) -> None:
+        """Show what the flow's code would run: it is called, with tasks and subflows that do nothing.
 
         Args:
-            name: Of the deployment; one of that name is replaced.
-            work_pool_name: Whose agents run it.
-            work_queue_name: The queue within the pool.
-            parameters: Defaults for its runs.
-            tags: Laid on its runs.
-            schedules: When it runs; or one of the next three.
-            cron: One schedule, as a cron line.
-            interval: One schedule, in seconds or as a timedelta.
-            rrule: One schedule, as a recurrence rule of RFC 5545.
-            timezone: An IANA name, for `cron`, `interval` and `rrule`.
-            overlap: What becomes of their runs while an earlier one has not ended: `allow`, `skip`, `queue` or
-                `cancel_older`.
-            description: For people; by default the flow's.
-            version: By default the flow's.
-            job_variables: Laid over the pool's.
-            paused: Whether its schedules wait until it is resumed.
-
-        Returns:
-            The deployment as the server has it.
+            args: For the function.
+            graph_output_format: `graphviz`: a picture is opened, for which the program `dot` must be there;
+                `mermaid`: the text of a Mermaid flowchart is printed.
+            kwargs: For the function.
 
         Raises:
-            AlisioError: The project, the flow or an option cannot be used, or the server cannot be reached.
-            ValueError: The tags are none.
+            ValueError: There is no such format.
+            VisualizationError: The code cannot run so, mostly as it uses a task's result; or Graphviz is not there.
         """
-        from alisio.context import checked_tags
-        from alisio.deployments.deploying import Plan, deploy_flow, schedules_of
+        from alisio.engine.graphs import graph_of, render
 
-        plan = Plan(
-            name=name,
-            work_pool_name=work_pool_name,
-            work_queue_name=work_queue_name,
-            parameters=parameters or {},
-            tags=sorted(checked_tags(tags or ())),
-            job_variables=job_variables or {},
-            schedules=schedules_of(schedules, cron, interval, rrule, timezone, overlap),
-            description=description,
-            version=version,
-        )
-        return deploy_flow(self, plan, paused=paused)
+        if graph_output_format not in ("graphviz", "mermaid"):
+            raise ValueError(f"graph_output_format must be 'graphviz' or 'mermaid', not {graph_output_format!r}")
+        graph = graph_of(self, args, kwargs)
+        if graph_output_format == "mermaid":
+            print(graph.to_mermaid(), end="")  # noqa: T201  # it is what was asked for
+            return
+        import webbrowser
+
+        webbrowser.open(render(graph, self.name).as_uri())
+
+    def to_mermaid(self, *args: Any, **kwargs: Any) -> str:
+        """Give what `visualize` prints in the format `mermaid`."""
+        from alisio.engine.graphs import graph_of
+
+        return graph_of(self, args, kwargs).to_mermaid()
+
+    def on_cancellation(self, hook: H) -> H:
+        """Call this function when a run was cancelled while its code ran: `@etl.on_cancellation`."""
+        return self._add_hook("on_cancellation", hook)
+
+    def on_crashed(self, hook: H) -> H:
+        """Call this function when a run has CRASHED and is not retried: `@etl.on_crashed`."""
+        return self._add_hook("on_crashed", hook)
+
+
+def _checked_task_runner(label: str, runner: Any) -> TaskRunner | None:
+    if isinstance(runner, type):
+        runner = runner()
+    if runner is not None and not callable(getattr(runner, "duplicate", None)):
+        raise ValueError(f"{label}: task_runner must be a task runner, not {runner!r}")
+    return runner  # type: ignore[no-any-return]
+
+
+@overload
+def flow(fn: classmethod[Any, P, R] | staticmethod[P, R], /) -> Flow[P, R]: ...
 
 
 @overload
@@ -266,33 +204,21 @@ def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
 
 
 @overload
-def flow(
-    *,
-    name: str | None = None,
-    version: str | None = None,
-    description: str | None = None,
-    flow_run_name: RunName | None = None,
-    retries: int = 0,
-    retry_delay_seconds: RetryDelay = 0,
-    timeout_seconds: float | None = None,
-    task_runner: TaskRunner | type[TaskRunner] | None = None,
-    validate_parameters: bool = True,
-    log_prints: bool | None = None,
-    **results: Unpack[ResultKeywords],
-) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+def flow(**options: Unpack[FlowOptions]) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 
 
-def flow(fn: Callable[P, R] | None = None, /, **options: Any) -> Any:
+def flow(fn: Any = None, /, **options: Any) -> Any:
     """Make a flow of a function: `@flow`, or `@flow(name="…", retries=2)`.
 
     Args:
         fn: The function.
-        options: Those of `Flow`.
+        options: See `FlowOptions`.
 
     Returns:
         The flow, or a decorator where only options are given.
 
     Raises:
+        TypeError: It is no function, or there is no such option.
         ValueError: An option cannot be used.
     """
     if fn is not None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
+from alisio.contract.states import StateType
+from alisio.engine.waiting import checked_futures, forget, wait_for_all
 from alisio.states import Pending, Running, State
 
 if TYPE_CHECKING:
@@ -28,26 +29,38 @@ class TaskRunFuture(Generic[R]):
     Attributes:
         task_run_id: Which task run.
         started: Whether its execution has begun, or it has ended without.
+        seen: Whether somebody has asked for its state or its result.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_end", "_run", "started", "task_run_id")
+    __slots__ = ("__weakref__", "_callbacks", "_end", "_run", "seen", "started", "task_run_id")
 
     def __init__(self, run: TaskRun) -> None:
         self.task_run_id: UUID = run.id
         self.started = False
+        self.seen = False
         self._run: TaskRun | None = run
         self._end: State[R] | None = None
-        self._callbacks: tuple[Callable[[TaskRunFuture[R]], object], ...] = ()
+        # A list once there is one: there are very many futures, and very many may wait for one.
+        self._callbacks: list[Callable[[TaskRunFuture[R]], object]] | tuple[()] = ()
 
     def __repr__(self) -> str:
-        return f"TaskRunFuture({self.task_run_id}, {self.state!r})"
+        return f"TaskRunFuture({self.task_run_id}, {self._present_state()!r})"
 
     @property
     def state(self) -> State[R]:
         """The state that it is in now."""
-        if self._end is not None:
-            return self._end
-        return Running() if self.started else Pending()
+        self.seen = True
+        return self._present_state()
+
+    @property
+    def run(self) -> TaskRun | None:
+        """The run; None once it has ended."""
+        return self._run
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has FAILED or CRASHED."""
+        return self._end is not None and self._end.type in (StateType.FAILED, StateType.CRASHED)
 
     def done(self) -> bool:
         """Tell whether it has come to its end."""
@@ -59,10 +72,14 @@ class TaskRunFuture(Generic[R]):
         Args:
             timeout: How many seconds at most.
         """
-        _wait_for_all([self], timeout)
+        wait_for_all([self], timeout)
 
-    async def wait_async(self) -> None:
-        """Wait without blocking the event loop."""
+    async def wait_async(self, timeout: float | None = None) -> None:
+        """Wait without blocking the event loop.
+
+        Args:
+            timeout: How many seconds at most.
+        """
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -74,7 +91,9 @@ class TaskRunFuture(Generic[R]):
 
         self.add_done_callback(tell)
         try:
-            await ended.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await ended.wait()
         finally:
             self._remove_done_callback(tell)
 
@@ -94,15 +113,21 @@ class TaskRunFuture(Generic[R]):
             RunError: It ended without a result or an exception of its own.
         """
         self.wait(timeout)
-        if self._end is None:
-            raise TimeoutError(f"task run {self.task_run_id} has not ended within {timeout} s")
-        return self._end.result(raise_on_failure=raise_on_failure)
+        return self._ended(timeout).result(raise_on_failure=raise_on_failure)
+
+    async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
+        """Wait for the result without blocking the event loop; see `result`."""
+        await self.wait_async(timeout)
+        return await self._ended(timeout).aresult(raise_on_failure=raise_on_failure)
 
     def add_done_callback(self, callback: Callable[[TaskRunFuture[R]], object]) -> None:
         """Call a function with this future when it has ended; at once, where it already has."""
         with _changing:
             if self._end is None:
-                self._callbacks += (callback,)
+                if not self._callbacks:
+                    self._callbacks = [callback]
+                else:
+                    self._callbacks.append(callback)
                 return
         self._call(callback)
 
@@ -125,9 +150,9 @@ class TaskRunFuture(Generic[R]):
             self.started = True
             self._end = state
             callbacks, self._callbacks = self._callbacks, ()
-        self._run = None  # its records may go while the result is kept
         for callback in callbacks:
             self._call(callback)
+        self._run = None  # its records may go while the result is kept
 
     def abandon(self, state: State[Any]) -> None:
         """End it for those who wait, and in the records, whatever its code still does."""
@@ -136,9 +161,21 @@ class TaskRunFuture(Generic[R]):
             run.note_end(state)
         self.finish(state)
 
+    def _present_state(self) -> State[R]:
+        if self._end is not None:
+            return self._end
+        return Running() if self.started else Pending()
+
+    def _ended(self, timeout: float | None) -> State[R]:
+        self.seen = True
+        if self._end is None:
+            raise TimeoutError(f"task run {self.task_run_id} has not ended within {timeout} s")
+        return self._end
+
     def _remove_done_callback(self, callback: Callable[[TaskRunFuture[R]], object]) -> None:
         with _changing:
-            self._callbacks = tuple(each for each in self._callbacks if each != callback)
+            if self._callbacks and callback in self._callbacks:
+                self._callbacks.remove(callback)
 
     def _call(self, callback: Callable[[TaskRunFuture[R]], object]) -> None:
         try:
@@ -149,59 +186,39 @@ class TaskRunFuture(Generic[R]):
             get_logger("futures").exception("a callback of task run %s failed", self.task_run_id)
 
 
-def _wait_for_all(futures: Iterable[TaskRunFuture[Any]], timeout: float | None) -> None:
-    """Wait until these have ended, or this many seconds have passed."""
-    waiting = [future for future in futures if not future.done()]
-    if not waiting:
-        return
-    over = threading.Event()
-    left = itertools.count(len(waiting) - 1, -1)
-
-    def count(_: TaskRunFuture[Any]) -> None:
-        if next(left) == 0:  # one step, whatever the threads are
-            over.set()
-
-    for future in waiting:
-        future.add_done_callback(count)
-    try:
-        over.wait(timeout)
-    finally:
-        if not over.is_set():
-            _forget(waiting, count)
-
-
-def _forget(futures: Sequence[TaskRunFuture[Any]], callback: Callable[[TaskRunFuture[Any]], object]) -> None:
-    """Call this no more when these end: nobody waits any longer."""
-    for future in futures:
-        future._remove_done_callback(callback)
-
-
 class FutureList(list[TaskRunFuture[R]]):
     """What `.map()` gives: one future for each element, in order."""
 
     def wait(self, timeout: float | None = None) -> None:
-        """Wait until all have ended, or this many seconds have passed."""
-        _wait_for_all(self, timeout)
+        """Wait until all have ended, or this many seconds have passed. On a terminal a bar shows how far they are."""
+        from alisio.progress import watched
+
+        with watched(self):
+            wait_for_all(self, timeout)
 
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[R]:
-        """Wait for all results.
+        """Wait for all results, or for the first failure. On a terminal a bar shows how far they are.
 
         Args:
             timeout: How many seconds at most, for all of them together.
-            raise_on_failure: Give exceptions back, in place of raising the first.
+            raise_on_failure: Give exceptions back, in place of raising the first one that comes.
 
         Returns:
             What the tasks returned, in order.
 
         Raises:
             TimeoutError: Not all have ended in time.
-            Exception: What the first failed task raised.
+            Exception: What the task raised that failed first.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        return [
-            future.result(None if deadline is None else max(deadline - time.monotonic(), 0), raise_on_failure)
-            for future in self
-        ]
+        from alisio.progress import watched
+
+        for future in self:
+            future.seen = True
+        with watched(self):
+            for future in as_completed(self, timeout):
+                if raise_on_failure and future.failed:
+                    future.result()
+        return [future.result(raise_on_failure=raise_on_failure) for future in self]
 
 
 class DoneAndNotDone(NamedTuple, Generic[R]):
@@ -221,8 +238,8 @@ def wait(futures: Iterable[TaskRunFuture[R]], timeout: float | None = None) -> D
     Returns:
         Those that have ended, and those that have not.
     """
-    wanted = list(futures)
-    _wait_for_all(wanted, timeout)
+    wanted = checked_futures("wait", futures)
+    wait_for_all(wanted, timeout)
     done = {future for future in wanted if future.done()}
     return DoneAndNotDone(done, set(wanted) - done)
 
@@ -240,7 +257,7 @@ def as_completed(futures: Iterable[TaskRunFuture[R]], timeout: float | None = No
     Raises:
         TimeoutError: Not all have ended in time.
     """
-    wanted = list(dict.fromkeys(futures))
+    wanted = list(dict.fromkeys(checked_futures("as_completed", futures)))
     deadline = None if timeout is None else time.monotonic() + timeout
     ended: SimpleQueue[TaskRunFuture[R]] = SimpleQueue()
     for future in wanted:
@@ -252,4 +269,30 @@ def as_completed(futures: Iterable[TaskRunFuture[R]], timeout: float | None = No
             except Empty:
                 raise TimeoutError(f"{left} of {len(wanted)} task runs have not ended within {timeout} s") from None
     finally:
-        _forget(wanted, ended.put)
+        forget(wanted, ended.put)
+
+
+def resolve_futures_to_states(value: Any) -> Any:
+    """Wait for the futures in a value, and put their states in their place; it is not changed, but copied."""
+    return _resolved(value, lambda future: future.state)
+
+
+def resolve_futures_to_results(value: Any) -> Any:
+    """Wait for the futures in a value, and put their results in their place, as `result` gives them."""
+    return _resolved(value, lambda future: future.result())
+
+
+def _resolved(value: Any, replace: Callable[[TaskRunFuture[Any]], Any]) -> Any:
+    from alisio.engine.arguments import find, futures_in, substitute
+
+    found = find(value, None)
+    if found is None:
+        return value
+    wait_for_all(futures_in([found]))
+    return substitute(value, lambda link, _: replace(link) if isinstance(link, TaskRunFuture) else link)
+
+
+PrefectFuture = TaskRunFuture
+PrefectFutureList = FutureList
+DoneAndNotDoneFutures = DoneAndNotDone
+"""The names by which Prefect's users know them: files that import these run as they are."""

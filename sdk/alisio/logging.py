@@ -15,14 +15,19 @@ import traceback
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from alisio import colours
 from alisio.context import current_flow_run, current_task_run, get_run_context
 
 if TYPE_CHECKING:
-    from alisio.engine.runs import Run
+    from types import TracebackType
+
+    from alisio.contract.states import StateType
+    from alisio.engine.base_run import Run
     from alisio.settings import Settings
 
 _RUN = "alisio_run"
 _ERROR = "alisio_error"
+_STATE = "alisio_state"
 _set_up_lock = threading.Lock()
 _is_set_up = False
 _print = builtins.print
@@ -41,9 +46,13 @@ class RunLogger(logging.LoggerAdapter[logging.Logger]):
         kwargs["extra"] = {**kwargs.get("extra", {}), _RUN: self.run}
         return msg, kwargs
 
-    def failure(self, level: int, message: str, error: BaseException) -> None:
+    def failure(self, level: int, message: str, error: BaseException, state: StateType | None = None) -> None:
         """Log one line for people, whose stored copy has the traceback below it."""
-        self.log(level, message, extra={_ERROR: error})
+        self.log(level, message, extra={_ERROR: error, _STATE: state})
+
+    def tell_state(self, level: int, message: str, state: StateType) -> None:
+        """Log a line about a state, whose colour it has on a terminal."""
+        self.log(level, message, extra={_STATE: state})
 
 
 def get_logger(name: str | None = None) -> logging.Logger:
@@ -114,7 +123,12 @@ class ConsoleFormatter(logging.Formatter):
         run: Run | None = getattr(record, _RUN, None) or current_task_run.get() or current_flow_run.get()
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         where = record.name if run is None else _run_path(run)
-        line = f"{clock}.{int(record.msecs):03d}  {record.levelname:<8} {where}  {record.getMessage()}"
+        level, message = f"{record.levelname:<8}", record.getMessage()
+        if colours.are_wanted(sys.stderr):
+            state = getattr(record, _STATE, None)
+            level = colours.of_level(level, record.levelno)
+            message = message if state is None else colours.of_state(message, state)
+        line = f"{clock}.{int(record.msecs):03d}  {level} {where}  {message}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -141,6 +155,8 @@ def set_up(settings: Settings | None = None, *, console: bool = True) -> None:
     handlers: list[logging.Handler] = [OutboxHandler()]
     if console:
         handlers.append(ConsoleHandler())
+        if sys.excepthook is sys.__excepthook__:
+            sys.excepthook = _show_user_code
     for name in ("alisio", *chosen.logging_extra_loggers):
         logger = logging.getLogger(name)
         for handler in handlers:
@@ -148,6 +164,15 @@ def set_up(settings: Settings | None = None, *, console: bool = True) -> None:
         if logger.level == logging.NOTSET:
             logger.setLevel(chosen.logging_level)
     logging.getLogger("alisio").propagate = False
+
+
+def _show_user_code(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show an exception that ends the program as Python does, without the engine's frames."""
+    from alisio.engine.tracebacks import without_engine
+
+    error.__traceback__ = trace
+    without_engine(error)
+    sys.__excepthook__(kind, error, error.__traceback__)
 
 
 def capture_prints() -> None:

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from alisio.deployments.durations import parse_duration
+from alisio.results.options import SERIALIZERS
 
-_CHOICES = {"ALISIO_WAKE_UPS": ("http", "sqs"), "ALISIO_RESULTS_PERSIST_BY_DEFAULT": ("true", "false", "1", "0")}
+_SWITCH = ("true", "false", "1", "0")
+_CHOICES = {
+    "ALISIO_WAKE_UPS": ("http", "sqs"),
+    "ALISIO_RESULTS_PERSIST_BY_DEFAULT": _SWITCH,
+    "ALISIO_RESULTS_DEFAULT_SERIALIZER": SERIALIZERS,
+    "ALISIO_TASKS_REFRESH_CACHE": _SWITCH,
+}
 _MAX_SQS_PREFIX = 43  # with a hyphen and an id of 36 it makes the 80 characters that SQS takes
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _RETENTIONS = "ALISIO_RETENTION_"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_COLLECTIONS = (list, tuple, set, frozenset)
 _ERRORS = {
     StateType.FAILED: FailedRunError,
     StateType.CRASHED: CrashedRunError,
@@ -34,9 +35,10 @@ class State(Generic[R]):
         timestamp: Since when, in seconds since 1970; now, where it is not given.
         task_run_id: The task run that ended in it.
         stored: Where the result is stored, if it is.
+        scheduled_time: Where it waits for its time, when that is.
     """
 
-    __slots__ = ("data", "message", "name", "since", "stored", "task_run_id", "type")
+    __slots__ = ("data", "message", "name", "scheduled_time", "since", "stored", "task_run_id", "type")
 
     def __init__(
         self,
@@ -47,6 +49,7 @@ class State(Generic[R]):
         timestamp: float | None = None,
         task_run_id: UUID | None = None,
         stored: StoredResult | None = None,
+        scheduled_time: datetime | None = None,
     ) -> None:
         self.type = type
         self.name = name or DEFAULT_NAMES[type]
@@ -55,6 +58,7 @@ class State(Generic[R]):
         self.since = time.time() if timestamp is None else timestamp
         self.task_run_id = task_run_id
         self.stored = stored
+        self.scheduled_time = scheduled_time
 
     @classmethod
     def from_record(cls, record: StateRecord) -> State[Any]:
@@ -98,11 +102,21 @@ class State(Generic[R]):
         outcome: Any = self.data
         if self.type is StateType.COMPLETED:
             return cast(R, outcome.read() if type(outcome) is StoredResult else outcome)
-        if not isinstance(outcome, BaseException):
-            outcome = _ERRORS.get(self.type, UnfinishedRunError)(self.message or f"the run is {self.name}")
+        error = _exception_in(outcome)
+        if error is None:
+            text = outcome if isinstance(outcome, str) and self.message is None else self.message
+            error = _ERRORS.get(self.type, UnfinishedRunError)(text or f"the run is {self.name}")
         if raise_on_failure:
-            raise outcome
-        return cast(R, outcome)
+            raise error
+        return cast(R, error)
+
+    async def aresult(self, raise_on_failure: bool = True) -> R:
+        """Give what the run returned, and read it without blocking the event loop; see `result`."""
+        if type(self.data) is not StoredResult:
+            return self.result(raise_on_failure)
+        import asyncio
+
+        return await asyncio.to_thread(self.result, raise_on_failure)
 
     def is_scheduled(self) -> bool:
         """Tell whether it waits for its time."""
@@ -145,56 +159,114 @@ class State(Generic[R]):
         return self.type.is_terminal
 
 
-def Scheduled(name: str | None = None, message: str | None = None, data: Any = None) -> State[Any]:  # noqa: N802
-    """Make a state: it waits for its time."""
-    return State(StateType.SCHEDULED, name, message, data)
+def Scheduled(scheduled_time: datetime | None = None, **options: Any) -> State[Any]:  # noqa: N802
+    """Make a state: it waits for its time.
+
+    Args:
+        scheduled_time: When that is; now, where it is not given.
+        options: `name`, `message` and `data`, as for all that follow.
+    """
+    return _made(StateType.SCHEDULED, options, None, scheduled_time or datetime.now(UTC))
 
 
-def AwaitingRetry(message: str | None = None, data: Any = None) -> State[Any]:  # noqa: N802
+def Late(scheduled_time: datetime | None = None, **options: Any) -> State[Any]:  # noqa: N802
+    """Make a state: its time has passed, and nobody has begun it."""
+    return _made(StateType.SCHEDULED, options, StateName.LATE, scheduled_time or datetime.now(UTC))
+
+
+def AwaitingRetry(scheduled_time: datetime | None = None, **options: Any) -> State[Any]:  # noqa: N802
     """Make a state: it failed and waits for its next attempt."""
-    return State(StateType.SCHEDULED, StateName.AWAITING_RETRY, message, data)
+    return _made(StateType.SCHEDULED, options, StateName.AWAITING_RETRY, scheduled_time or datetime.now(UTC))
 
 
-def Pending(name: str | None = None, message: str | None = None, data: Any = None) -> State[Any]:  # noqa: N802
+def AwaitingConcurrencySlot(scheduled_time: datetime | None = None, **options: Any) -> State[Any]:  # noqa: N802
+    """Make a state: it waits until fewer others run."""
+    slot = StateName.AWAITING_CONCURRENCY_SLOT
+    return _made(StateType.SCHEDULED, options, slot, scheduled_time or datetime.now(UTC))
+
+
+def Pending(**options: Any) -> State[Any]:  # noqa: N802
     """Make a state: it is about to start."""
-    return State(StateType.PENDING, name, message, data)
+    return _made(StateType.PENDING, options)
 
 
-def Running(name: str | None = None, message: str | None = None, data: Any = None) -> State[Any]:  # noqa: N802
+def Running(**options: Any) -> State[Any]:  # noqa: N802
     """Make a state: it runs."""
-    return State(StateType.RUNNING, name, message, data)
+    return _made(StateType.RUNNING, options)
 
 
-def Retrying(message: str | None = None, data: Any = None) -> State[Any]:  # noqa: N802
+def Retrying(**options: Any) -> State[Any]:  # noqa: N802
     """Make a state: it runs, and not for the first time."""
-    return State(StateType.RUNNING, StateName.RETRYING, message, data)
+    return _made(StateType.RUNNING, options, StateName.RETRYING)
 
 
-def Paused(name: str | None = None, message: str | None = None, data: Any = None) -> State[Any]:  # noqa: N802
+def Paused(**options: Any) -> State[Any]:  # noqa: N802
     """Make a state: it is paused."""
-    return State(StateType.PAUSED, name, message, data)
+    return _made(StateType.PAUSED, options)
 
 
-def Cancelling(name: str | None = None, message: str | None = None, data: Any = None) -> State[Any]:  # noqa: N802
+def Suspended(**options: Any) -> State[Any]:  # noqa: N802
+    """Make a state: it is paused, and its process has ended."""
+    return _made(StateType.PAUSED, options, StateName.SUSPENDED)
+
+
+def Cancelling(**options: Any) -> State[Any]:  # noqa: N802
     """Make a state: it is being stopped."""
-    return State(StateType.CANCELLING, name, message, data)
+    return _made(StateType.CANCELLING, options)
 
 
-def Completed(name: str | None = None, message: str | None = None, data: Any = None) -> State[Any]:  # noqa: N802
+def Completed(**options: Any) -> State[Any]:  # noqa: N802
     """Make a state: it ended well, and `data` is its result."""
-    return State(StateType.COMPLETED, name, message, data)
+    return _made(StateType.COMPLETED, options)
 
 
-def Failed(name: str | None = None, message: str | None = None, data: Any = None) -> State[Any]:  # noqa: N802
+def Failed(**options: Any) -> State[Any]:  # noqa: N802
     """Make a state: it failed, and `data` is the exception where there is one."""
-    return State(StateType.FAILED, name, message, data)
+    return _made(StateType.FAILED, options)
 
 
-def Crashed(name: str | None = None, message: str | None = None, data: Any = None) -> State[Any]:  # noqa: N802
+def Crashed(**options: Any) -> State[Any]:  # noqa: N802
     """Make a state: it ended without its code having a say."""
-    return State(StateType.CRASHED, name, message, data)
+    return _made(StateType.CRASHED, options)
 
 
-def Cancelled(name: str | None = None, message: str | None = None, data: Any = None) -> State[Any]:  # noqa: N802
+def Cancelled(**options: Any) -> State[Any]:  # noqa: N802
     """Make a state: it was stopped."""
-    return State(StateType.CANCELLED, name, message, data)
+    return _made(StateType.CANCELLED, options)
+
+
+def is_state_iterable(value: Any) -> bool:
+    """Tell whether a value is a list, a tuple or a set of nothing but states, and of one at least."""
+    return isinstance(value, _COLLECTIONS) and bool(value) and all(isinstance(each, State) for each in value)
+
+
+def get_state_exception(state: State[Any]) -> BaseException:
+    """Give the exception of a state in which a run ended otherwise than well.
+
+    Raises:
+        ValueError: It ended well, or has not ended.
+    """
+    if state.type not in _ERRORS:
+        raise ValueError(f"a state that is {state.name} has no exception")
+    return cast(BaseException, state.result(raise_on_failure=False))
+
+
+def raise_state_exception(state: State[Any]) -> None:
+    """Raise the exception of a state in which a run ended otherwise than well; do nothing for any other state."""
+    if state.type in _ERRORS:
+        state.result()
+
+
+def _made(
+    type_: StateType, options: dict[str, Any], name: str | None = None, scheduled_time: datetime | None = None
+) -> State[Any]:
+    return State(type_, **{"name": name, "scheduled_time": scheduled_time, **options})
+
+
+def _exception_in(data: Any) -> BaseException | None:
+    """Find the exception that a state's data is, or that the first state in it has which is not COMPLETED."""
+    if isinstance(data, BaseException):
+        return data
+    states = [data] if isinstance(data, State) else list(data) if is_state_iterable(data) else []
+    unfit = next((each for each in states if each.type is not StateType.COMPLETED), None)
+    return None if unfit is None else cast(BaseException, unfit.result(raise_on_failure=False))

@@ -6,70 +6,65 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from alisio.context import checked_tags
-from alisio.engine.definition import Definition, RetryDelay, RunName
+from alisio.engine import option_checks as checks
+from alisio.engine.definition import Definition
+from alisio.options import TASK_HOOKS, TaskOptions
 from alisio.results.options import TaskResultKeywords
 
 if TYPE_CHECKING:
+    from alisio.assets import Asset
     from alisio.futures import FutureList, TaskRunFuture
     from alisio.states import State
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+H = TypeVar("H", bound=Callable[..., object])
 
 
 class Task(Definition, Generic[P, R]):
     """A function whose runs are recorded as parts of a flow run. `@task` makes it.
 
     Args:
-        fn: The function, synchronous or asynchronous.
-        name: What its runs are listed under; by default the function's name.
-        description: For people; by default the function's docstring.
-        tags: Laid on its runs.
-        task_run_name: A name for its runs: a template over the parameters such as `"hello-{name}"`, or a function
-            without parameters.
-        retries: How often to run it again when it fails.
-        retry_delay_seconds: How long to wait before that: a number, one for each retry, or a function that makes
-            these from the number of retries.
-        timeout_seconds: How long one attempt may take; then it fails, and is named TimedOut.
-        log_prints: Whether `print` writes to the run's log; by default as in its flow.
-        results: Whether, where and how its results are stored: see `TaskResultKeywords`.
+        fn: The function: synchronous, asynchronous or a generator; a class method or a static method too.
+        options: See `TaskOptions`.
+
+    Attributes:
+        names_assets: Whether it makes assets, or says that it uses some.
+        assets: What it makes; only a `MaterializingTask` makes any.
+        asset_deps: What it says that it uses.
+        materialized_by: The tool that makes them.
 
     Raises:
+        TypeError: It is no function, or there is no such option.
         ValueError: An option cannot be used.
     """
 
     kind = "task"
+    hook_options = TASK_HOOKS
+    own_options = frozenset(TaskOptions.__annotations__) - frozenset(TaskResultKeywords.__annotations__)
+    names_assets = False
+    assets: tuple[Asset, ...] = ()
+    asset_deps: tuple[Asset, ...] = ()
+    materialized_by: str | None = None
 
     def __init__(
-        self,
-        fn: Callable[P, R],
-        name: str | None = None,
-        description: str | None = None,
-        tags: Iterable[str] | None = None,
-        task_run_name: RunName | None = None,
-        retries: int = 0,
-        retry_delay_seconds: RetryDelay = 0,
-        timeout_seconds: float | None = None,
-        log_prints: bool | None = None,
-        **results: Unpack[TaskResultKeywords],
+        self, fn: Callable[P, R] | classmethod[Any, P, R] | staticmethod[P, R], **options: Unpack[TaskOptions]
     ) -> None:
-        super().__init__(
-            fn,
-            name=name or str(getattr(fn, "__name__", "task")),
-            description=description,
-            run_name=task_run_name,
-            retries=retries,
-            retry_delay_seconds=retry_delay_seconds,
-            timeout_seconds=timeout_seconds,
-            log_prints=log_prints,
-            results=results,
-        )
+        super().__init__(fn, options)
+        label = self.label
         if not 0 < len(self.name) <= 400:
             raise ValueError(f"{self.name!r} cannot be a task's name: 1 to 400 characters")
-        self.tags = checked_tags(tags or ())
-        self.task_key = f"{getattr(fn, '__module__', None)}.{getattr(fn, '__qualname__', self.name)}"[:500]
+        self.version = checks.checked_text(label, "version", options.get("version"))
+        self.retry_jitter_factor = checks.checked_jitter(label, options.get("retry_jitter_factor"))
+        condition = options.get("retry_condition_fn")
+        self.retry_condition_fn = checks.checked_function(label, "retry_condition_fn", condition)
+        self.viz_return_value = options.get("viz_return_value")
+        self.tags = checked_tags(options.get("tags") or ())
+        self.task_key = f"{getattr(self.fn, '__module__', None)}.{getattr(self.fn, '__qualname__', self.name)}"[:500]
         self._sorted_tags = sorted(self.tags)
+        if (asset_deps := options.get("asset_deps")) is not None:
+            self._use_assets(asset_deps)
 
     @overload
     def __call__(
@@ -169,51 +164,39 @@ class Task(Definition, Generic[P, R]):
 
         return submit_each(self, args, kwargs)
 
+    def on_commit(self, hook: H) -> H:
+        """Call this function with a run's transaction once that is committed: `@step.on_commit`."""
+        return self._add_hook("on_commit", hook)
+
+    def on_rollback(self, hook: H) -> H:
+        """Call this function with a run's transaction when that is rolled back: `@step.on_rollback`."""
+        return self._add_hook("on_rollback", hook)
+
+    def _use_assets(self, asset_deps: Iterable[str | Asset]) -> None:
+        from alisio.assets import checked_assets
+
+        self.asset_deps = checked_assets(self.label, "asset_deps", asset_deps)
+        self.names_assets = True
+
+    @property
+    def transacts(self) -> bool:
+        """Whether hooks of it are called with the transactions of its runs."""
+        return bool(self.hooks) and ("on_rollback" in self.hooks or "on_commit" in self.hooks)
+
     def tags_with(self, more: frozenset[str]) -> list[str]:
         """Give its tags and these, sorted."""
         return sorted(self.tags | more) if more else self._sorted_tags
 
-    def with_options(
-        self,
-        *,
-        name: str | None = None,
-        description: str | None = None,
-        tags: Iterable[str] | None = None,
-        task_run_name: RunName | None = None,
-        retries: int | None = None,
-        retry_delay_seconds: RetryDelay | None = None,
-        timeout_seconds: float | None = None,
-        log_prints: bool | None = None,
-        **results: Unpack[TaskResultKeywords],
-    ) -> Self:
+    def with_options(self, **options: Unpack[TaskOptions]) -> Self:
         """Make a task of the same function with other options; those not given stay as they are.
 
         Args:
-            name: As for `@task`; and so are the others.
-            description: See there.
-            tags: See there.
-            task_run_name: See there.
-            retries: See there.
-            retry_delay_seconds: See there.
-            timeout_seconds: See there; 0 takes the limit away.
-            log_prints: See there.
-            results: See there.
+            options: See `TaskOptions`.
 
         Raises:
             ValueError: An option cannot be used.
         """
-        return type(self)(
-            self.fn,
-            name=name or self.name,
-            description=self.description if description is None else description,
-            tags=self.tags if tags is None else tags,
-            task_run_name=task_run_name or self.run_name,
-            retries=self.retries if retries is None else retries,
-            retry_delay_seconds=self.given_delay if retry_delay_seconds is None else retry_delay_seconds,
-            timeout_seconds=self.timeout_seconds if timeout_seconds is None else timeout_seconds or None,
-            log_prints=self.log_prints if log_prints is None else log_prints,
-            **self.results.keywords_with(results),
-        )
+        return type(self)(self._descriptor or self.fn, **self.options_with(options))
 
 
 def exponential_backoff(backoff_factor: float) -> Callable[[int], list[float]]:
@@ -228,36 +211,49 @@ def exponential_backoff(backoff_factor: float) -> Callable[[int], list[float]]:
     return lambda retries: [backoff_factor * 2**retry for retry in range(retries)]
 
 
+def task_input_hash(context: Any, arguments: dict[str, Any]) -> str:
+    """Make a cache key of which task it is, its code, and its inputs: for `@task(cache_key_fn=task_input_hash)`.
+
+    Args:
+        context: The task run's, as key functions are given it.
+        arguments: The inputs by name.
+
+    Returns:
+        32 hexadecimal digits.
+
+    Raises:
+        Exception: An input cannot be hashed.
+    """
+    from alisio.results.hashing import hash_of
+
+    code = getattr(context.task.fn, "__code__", None)
+    return hash_of((context.task.task_key, getattr(code, "co_code", b""), arguments))
+
+
+@overload
+def task(fn: classmethod[Any, P, R] | staticmethod[P, R], /) -> Task[P, R]: ...
+
+
 @overload
 def task(fn: Callable[P, R], /) -> Task[P, R]: ...
 
 
 @overload
-def task(
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    tags: Iterable[str] | None = None,
-    task_run_name: RunName | None = None,
-    retries: int = 0,
-    retry_delay_seconds: RetryDelay = 0,
-    timeout_seconds: float | None = None,
-    log_prints: bool | None = None,
-    **results: Unpack[TaskResultKeywords],
-) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
 
-def task(fn: Callable[P, R] | None = None, /, **options: Any) -> Any:
+def task(fn: Any = None, /, **options: Any) -> Any:
     """Make a task of a function: `@task`, or `@task(name="…", retries=2)`.
 
     Args:
         fn: The function.
-        options: Those of `Task`.
+        options: See `TaskOptions`.
 
     Returns:
         The task, or a decorator where only options are given.
 
     Raises:
+        TypeError: It is no function, or there is no such option.
         ValueError: An option cannot be used.
     """
     if fn is not None:

@@ -40,11 +40,17 @@ class Result:
 
 
 class Api:
-    """The HTTP API, whose answers are checked for their status."""
+    """The HTTP API, whose answers are checked for their status.
 
-    def __init__(self, api_url: str, api_key: str | None = None) -> None:
+    Args:
+        api_url: Ends in `/api`.
+        api_key: What is shown there, if anything is.
+        timeout: Seconds that an answer may take.
+    """
+
+    def __init__(self, api_url: str, api_key: str | None = None, timeout: float = 30) -> None:
         headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-        self._client = httpx.Client(base_url=api_url, headers=headers, timeout=30)
+        self._client = httpx.Client(base_url=api_url, headers=headers, timeout=timeout)
 
     def get(self, path: str, *, status: int = 200) -> Any:
         return self._send("GET", path, None, status)

@@ -19,7 +19,7 @@ SCRIPT = """
     def double(number: int) -> int:
         return 2 * number
 
-    @flow(retries=1, retry_delay_seconds=0.01, log_prints=True)
+    @flow(name=sys.argv[2], retries=1, retry_delay_seconds=0.01, log_prints=True)
     def by_hand(number: int):
         total = sum(double.map([number, number]).result())
         print(f"the total is {total}")
@@ -32,8 +32,13 @@ SCRIPT = """
 """
 
 
+def _name(stack: Stack) -> str:
+    """Name the flow of a scenario's script, which no other scenario runs."""
+    return f"by-hand-{stack.pool}"
+
+
 def _script(stack: Stack, argument: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(stack.write("workflow.py", SCRIPT)), argument]
+    command = [sys.executable, str(stack.write("workflow.py", SCRIPT)), argument, _name(stack)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
 
@@ -42,7 +47,7 @@ def test_a_script_reports_its_run_to_the_server(stack: Stack) -> None:
     done = _script(stack, "4", stack.backend.environment)
 
     assert (0, "result: 16") == (done.returncode, done.stdout.strip().splitlines()[-1])
-    query = {"filter": {"flow_names": ["by-hand"], "created_by": "script"}, "sort": "created_desc", "limit": 1}
+    query = {"filter": {"flow_names": [_name(stack)], "created_by": "script"}, "sort": "created_desc", "limit": 1}
     [run] = stack.api.post("/flow-runs/filter", query)["items"]
     assert ("COMPLETED", {"number": 4}, None) == (run["state"]["type"], run["parameters"], run["deployment_id"])
     assert "the total is 16" in stack.logs(run["id"])
@@ -55,7 +60,7 @@ def test_a_failing_script_is_recorded_and_raises(stack: Stack) -> None:
 
     assert 1 == done.returncode
     assert "ValueError: too much" in done.stderr
-    query = {"filter": {"flow_names": ["by-hand"], "created_by": "script"}, "sort": "created_desc", "limit": 1}
+    query = {"filter": {"flow_names": [_name(stack)], "created_by": "script"}, "sort": "created_desc", "limit": 1}
     [run] = stack.api.post("/flow-runs/filter", query)["items"]
     assert "FAILED" == run["state"]["type"]
     assert "Retrying" in stack.history(run["id"])
@@ -71,7 +76,7 @@ def test_a_script_works_with_nothing_running(stack: Stack, tmp_path: Path) -> No
     listing = [*ALISIO, "flow-run", "ls", "--output", "json"]
     shown = subprocess.run(listing, env=environment, capture_output=True, text=True, timeout=60, check=True)
     [run] = json.loads(shown.stdout)
-    assert ("by-hand", "COMPLETED") == (run["flow_name"], run["state"]["type"])
+    assert (_name(stack), "COMPLETED") == (run["flow_name"], run["state"]["type"])
     logs = [*ALISIO, "flow-run", "logs", run["id"]]
     shown = subprocess.run(logs, env=environment, capture_output=True, text=True, timeout=60, check=True)
     assert "the total is 20" in shown.stdout

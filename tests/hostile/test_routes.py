@@ -24,6 +24,7 @@ from tests.e2e.backends import LaptopBackend
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 POOL, DEPLOYMENT = "pool", "deployment"
+BLOCK_TYPE, BLOCK = "login", "door"
 ROUTES = 43
 """How many there are at least: fewer would mean that the document was not read."""
 
@@ -50,17 +51,29 @@ class Known:
             "flow_run_id": run["id"],
             "flow_name": "flow",
             "slug": "nightly",
+            "type_slug": BLOCK_TYPE,
+            "document_id": self._block()["id"],
             "agent_id": str(uuid4()),
             "key_id": self._post("/api-keys", {"name": f"key {uuid4()}", "role": "viewer"})["id"],
         }
 
     def name_on(self, path: str) -> str:
         """Tell which thing a path's `{name}` is the name of."""
+        if "/block-documents/" in path:
+            return BLOCK
         return DEPLOYMENT if "/deployments/" in path else POOL
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _block(self) -> Any:
+        secret = {"properties": {"value": {"writeOnly": True}}}
+        spec = {"name": BLOCK_TYPE, "block_schema": {"fields": secret}}
+        answer = self._client.put(f"/block-types/{BLOCK_TYPE}", json=spec)
+        assert answer.is_success, answer.text
+        block = {"block_type_slug": BLOCK_TYPE, "name": BLOCK, "data": {"value": "x"}, "overwrite": True}
+        return self._post("/block-documents", block)
 
     def _post(self, path: str, body: Any) -> Any:
         answer = self._client.post(path, json=body)

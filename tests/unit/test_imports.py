@@ -22,6 +22,8 @@ EMBEDDED_DOOR = "alisio.client.embedded"
 STANDARD_LIBRARY_ONLY = (
     "alisio.contract.states",
     "alisio.contract.ids",
+    "alisio.contract.asset_keys",
+    "alisio.contract.json_values",
     "alisio.contract.names",
     "alisio.contract.retries",
 )

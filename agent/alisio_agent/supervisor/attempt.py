@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from alisio_agent.supervisor.api import Api
 from alisio_agent.supervisor.child import Child, start_child
+from alisio_agent.supervisor.hooks import hooks_job
 from alisio_agent.supervisor.loop import Loop
 from alisio_agent.supervisor.outcomes import Outcome
 from alisio_agent.supervisor.output import Output
 from alisio_agent.supervisor.places import run_folders, run_name, spool_folders
-from alisio_agent.supervisor.records import TERMINAL, Record, state
+from alisio_agent.supervisor.records import LOGGER, WARNING, Record, is_last, state
 from alisio_agent.supervisor.reporter import Answer, Reporter, SupersededError
 from alisio_agent.supervisor.reports import Outbox
 from alisio_agent.supervisor.spool import Spool
@@ -37,6 +38,9 @@ class Context(NamedTuple):
     loop: Loop
     timing: Timing
     warm: bool
+
+
+_PAUSES = ("pause", "suspend")
 
 
 class Retry(NamedTuple):
@@ -73,8 +77,9 @@ class Attempt:
         self._output: Output | None = None
         self._outcome: Outcome | None = None
         self._folder_fd: int | None = None
+        self._ended: Record | None = None
         self._is_concluded = self._is_cancelled = self._is_stopping = self._was_killed = False
-        self._kill_at = self._drain_until = self._linger_until = inf
+        self._kill_at = self._drain_until = self._linger_until = self._hooks_until = inf
         self._give_up_at = self._start_at + float(job["start_timeout_seconds"])
         self._knock(state("RUNNING", name="Retrying" if retry else "Running"))
 
@@ -119,7 +124,7 @@ class Attempt:
 
     def _obey(self, answer: Answer, now: float) -> None:
         directives = {directive["kind"]: directive for directive in answer.directives}
-        ended = answer.state["type"] in TERMINAL or answer.state["type"] == "SCHEDULED"
+        ended = is_last(answer.state) or answer.state["type"] == "SCHEDULED"
         retry = directives.get("retry")
         if retry is not None and self._reporter.is_done:
             self.retry = Retry(int(retry["attempt"]), now + float(retry["delay_seconds"] or 0))
@@ -133,7 +138,11 @@ class Attempt:
         elif "cancel" in directives:
             self._cancel(now)
         elif self._child is None and not self._outbox.closed:
+            self._job["limited_tags"] = answer.limited_tags
             self._start(now)
+        elif self._child is not None:
+            self._child.ask_to_pause(next((kind for kind in _PAUSES if kind in directives), None))
+            self._child.tell_limited_tags(answer.limited_tags)
 
     def _conclude(self, outcome: Outcome) -> None:
         self._outcome = outcome
@@ -166,13 +175,13 @@ class Attempt:
         fcntl.flock(self._folder_fd, fcntl.LOCK_SH)
 
     def _cancel(self, now: float) -> None:
-        if self._is_cancelled or self._outbox.closed:
+        if self._is_cancelled or self._outbox.closed or self._ended is not None:
             return
         self._is_cancelled = True
         if self._child is None:
             self._close(self._last_word(), now)
         else:
-            self._child.ask_to_stop()
+            self._child.ask_to_stop(cancelled=not self._is_stopping)
             self._kill_at = now + self._timing.grace
 
     def _watch(self, child: Child, output: Output, now: float) -> None:
@@ -189,6 +198,9 @@ class Attempt:
         if self._outbox.terminal is not None and self._linger_until == inf and not self._outbox.closed:
             self._linger_until = now + self._timing.linger
             self._kill_at = min(self._kill_at, now + self._timing.grace)
+        if self._outbox.ending is not None and self._hooks_until == inf:
+            self._hooks_until = now + self._timing.hooks
+            self._kill_at = min(self._kill_at, self._hooks_until)
         if now >= self._linger_until:
             self._close(self._last_word(), now)
         if now >= self._kill_at:
@@ -203,9 +215,26 @@ class Attempt:
     def _bury(self, child: Child, output: Output, now: float) -> None:
         self._drain_until = self._kill_at = inf
         output.close()
-        self._close(self._last_word(), now)
+        last = self._last_word()
         child.close_control()
         self._child = None
+        if not self._call_hooks(last, now):
+            self._close(last, now)
+
+    def _call_hooks(self, last: Record, now: float) -> bool:
+        """Have hooks called for an end that the run's own process did not see; tell whether that has begun."""
+        job = hooks_job(self._job, self._outbox, self._folder, last)
+        if job is None or self._outbox.closed or self._is_concluded or self._is_stopping or self._ended is not None:
+            return False
+        try:
+            self._child = start_child(job, self._folder, self._context.api.authorization, warm=self._context.warm)
+        except OSError:
+            return False
+        self._outbox.add_log(WARNING, LOGGER, f"{last['type']}: {last['message']}; the flow's hooks are called")
+        self._output = Output(self._child, self._outbox, self._context.loop)
+        self._ended = last
+        self._kill_at = now + self._timing.hooks
+        return True
 
     def _close(self, last: Record, now: float) -> None:
         self._linger_until = inf
@@ -215,8 +244,10 @@ class Attempt:
 
     def _last_word(self) -> Record:
         """Choose the state that the run ends in."""
-        told = self._outbox.terminal
-        if self._is_stopping and (told is None or told["type"] == "CANCELLED"):
+        if self._ended is not None:  # whatever the process says that only calls hooks
+            return self._ended
+        told = self._outbox.told
+        if self._is_stopping and (told is None or told["type"] in ("CANCELLED", "CRASHED")):
             return state("CRASHED", "supervisor was asked to stop (SIGTERM)")
         if told is not None:
             return told

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from select import PIPE_BUF
 from typing import Any, Literal, NoReturn, TextIO
 
 from alisio_agent.supervisor.guard import open_limit, start_guard
@@ -29,6 +30,7 @@ REPORT_FD = "ALISIO_REPORT_FD"
 CONTROL_FD = "ALISIO_CONTROL_FD"
 _PR_SET_PDEATHSIG = 1
 _CANCEL = b'{"kind":"cancel"}\n'
+_STOP = b'{"kind":"stop"}\n'
 
 
 class Child:
@@ -43,7 +45,14 @@ class Child:
     """
 
     def __init__(
-        self, pid: int, guard: int | None, report_fd: int, control_fd: int, stdout_fd: int, stderr_fd: int
+        self,
+        pid: int,
+        guard: int | None,
+        report_fd: int,
+        control_fd: int,
+        stdout_fd: int,
+        stderr_fd: int,
+        limited_tags: list[str],
     ) -> None:
         self.pid = pid
         self._guard = guard
@@ -52,6 +61,8 @@ class Child:
         self.stderr_fd = stderr_fd
         self.status: int | None = None
         self._control_fd = control_fd
+        self._asked_to: str | None = None
+        self._limited_tags = limited_tags
         for fd in (report_fd, control_fd, stdout_fd, stderr_fd):
             os.set_blocking(fd, False)
 
@@ -63,12 +74,28 @@ class Child:
                 self.status = status
         return self.status is not None
 
-    def ask_to_stop(self) -> None:
-        """Say over the control pipe that the run is cancelled, and send SIGTERM."""
+    def ask_to_stop(self, *, cancelled: bool) -> None:
+        """Say over the control pipe whether the run is cancelled or this host stops, and send SIGTERM."""
         with suppress(OSError):  # it may read no more; the signal follows all the same
-            os.write(self._control_fd, _CANCEL)
+            os.write(self._control_fd, _CANCEL if cancelled else _STOP)
         if self.status is None:
             os.kill(self.pid, signal.SIGTERM)
+
+    def ask_to_pause(self, how: str | None) -> None:
+        """Say over the control pipe that the run is to `pause` or `suspend`, once for each time it is asked."""
+        if how is not None and how != self._asked_to:
+            with suppress(OSError):  # it reads no more: it is about to end
+                os.write(self._control_fd, b'{"kind":"%s"}\n' % how.encode())
+        self._asked_to = how
+
+    def tell_limited_tags(self, tags: list[str]) -> None:
+        """Say over the control pipe which tags have a limit, once for each change of them."""
+        line = encode({"kind": "limited_tags", "tags": tags}) + b"\n"
+        # Longer lines might be written in part. Then what the child was told at its start holds on.
+        if tags != self._limited_tags and len(line) <= PIPE_BUF:
+            with suppress(OSError):  # it reads no more: it is about to end
+                os.write(self._control_fd, line)
+        self._limited_tags = tags
 
     def kill_group(self) -> None:
         """Kill it, and all it started that stayed in its process group."""
@@ -131,7 +158,7 @@ def start_child(job: dict[str, Any], folder: Path, authorization: dict[str, str]
     guard = start_guard(pid, control_r)
     for fd in (report_w, control_r, stdout_w, stderr_w):
         os.close(fd)
-    return Child(pid, guard, report_r, control_w, stdout_r, stderr_r)
+    return Child(pid, guard, report_r, control_w, stdout_r, stderr_r, job.get("limited_tags", []))
 
 
 def _lead_group(pid: int) -> None:

@@ -45,7 +45,7 @@ def supervise(job: dict[str, Any], *, warm: bool, timing: Timing | None = None) 
         retry = attempt.retry
         if retry is None:
             return outcome
-        job = {**job, "attempt": retry.attempt}
+        job = {**job, "attempt": retry.attempt, "retries_used": job.get("retries_used", 0) + 1}
 
 
 def detach(home: str) -> None:

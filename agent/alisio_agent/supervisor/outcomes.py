@@ -14,6 +14,8 @@ class Outcome(IntEnum):
     CANCELLED = 12
     SCHEDULED = 13
     """The run will be tried again, by whoever claims it."""
+    PAUSED = 16
+    """It is suspended: its process has ended, and the run goes on once it is resumed."""
     SUPERSEDED = 14
     """The API refused it: the run is another's now, or gone."""
     UNDELIVERED = 15

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from alisio_agent.supervisor.records import TERMINAL
+
 FRAME_BYTES = 1_048_576
 OUTPUT_LINE_BYTES = 65_536
-LISTS = ("states", "subflows", "task_runs", "logs")
-_IDENTIFIED = ("subflows", "task_runs")
+IDENTIFIED = ("subflows", "task_runs", "artifacts", "events")
+"""Lists of rows of which a later one of the same id takes the place of the earlier."""
+
+LISTS = ("states", *IDENTIFIED, "logs")
 
 Frame = dict[str, Any]
 
@@ -50,7 +54,7 @@ class LineReader:
 
 
 def parse_frame(line: bytes) -> Frame:
-    """Read a frame: a JSON object with any of the lists, and of the keys `facts` and `dropped_logs`.
+    """Read a frame: a JSON object with any of the lists, and of the keys `facts`, `hooks`, `ending`, `dropped_logs`.
 
     Only the shape is looked at; what the rows hold is the API's to judge.
 
@@ -66,10 +70,14 @@ def parse_frame(line: bytes) -> Frame:
     for key, value in frame.items():
         if key == "facts":
             fits = isinstance(value, dict)
+        elif key == "ending":
+            fits = isinstance(value, dict) and str(value.get("type")) in TERMINAL
+        elif key == "hooks":
+            fits = isinstance(value, list) and all(isinstance(type_, str) for type_ in value)
         elif key == "dropped_logs":
             fits = isinstance(value, int) and value >= 0
         else:
-            fits = key in LISTS and _are_rows(value, identified=key in _IDENTIFIED)
+            fits = key in LISTS and _are_rows(value, identified=key in IDENTIFIED)
         if not fits:
             raise ValueError(f"{key[:100]!r} is not a part of a frame, or not of its type")
     return frame

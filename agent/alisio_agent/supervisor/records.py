@@ -8,6 +8,8 @@ from typing import Any
 Record = dict[str, Any]
 
 TERMINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+SUSPENDED = "Suspended"
+"""The name of the one state of another type in which an attempt ends."""
 DEBUG = 10
 INFO = 20
 WARNING = 30
@@ -20,6 +22,11 @@ def timestamp() -> str:
     seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     return f"{moment}.{nanoseconds // 1_000:06}Z"
+
+
+def is_last(record: Record) -> bool:
+    """Tell whether an attempt ends in this state."""
+    return str(record.get("type")) in TERMINAL or record.get("name") == SUSPENDED
 
 
 def state(type_: str, message: str | None = None, name: str | None = None) -> Record:

@@ -30,10 +30,11 @@ class SupersededError(Exception):
 
 
 class Answer(NamedTuple):
-    """The API's answer to a report."""
+    """The API's answer to a report. `limited_tags` are the tags of tasks that have a limit."""
 
     state: dict[str, Any]
     directives: list[dict[str, Any]]
+    limited_tags: list[str]
 
 
 class Parcel(NamedTuple):
@@ -145,7 +146,8 @@ class Reporter:
 def _read_answer(reply: Reply) -> Answer | None:
     try:
         document = json.loads(reply.body)
-        return Answer(dict(document["state"]), list(document.get("directives", ())))
+        directives, tags = document.get("directives", ()), document.get("limited_tags", ())
+        return Answer(dict(document["state"]), list(directives), list(tags))
     except (ValueError, KeyError, TypeError):
         return None
 

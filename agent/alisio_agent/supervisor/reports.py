@@ -6,8 +6,8 @@ import json
 import zlib
 from typing import Any
 
-from alisio_agent.supervisor.protocol import LISTS, Frame
-from alisio_agent.supervisor.records import DEBUG, LOGGER, TERMINAL, WARNING, Record, log_line
+from alisio_agent.supervisor.protocol import IDENTIFIED, LISTS, Frame
+from alisio_agent.supervisor.records import DEBUG, LOGGER, WARNING, Record, is_last, log_line
 from alisio_agent.supervisor.spool import Row, Spool
 
 MAX_ROWS = 1_000
@@ -74,13 +74,16 @@ class Outbox:
     """All that a supervisor still has to tell about one attempt.
 
     What does not fit in memory goes to the spool. When that is three quarters full, debug lines are let go,
-    and when it is full all log lines are; both are counted. States and task runs always stay.
+    and when it is full all log lines are; both are counted. All else always stays.
 
     Args:
         spool: Where rows go that do not fit in memory.
 
     Attributes:
         terminal: The final state that the child told, held back until `close`.
+        ending: The final state that the child has come to, while it calls its flow's hooks.
+        hooks: The final states for which the flow has hooks, and of which its child may not live to tell.
+        run_name: What the child calls the run, where that is not the name it was given.
         closed: Nothing is added any more: the final state is the last row.
     """
 
@@ -93,7 +96,15 @@ class Outbox:
         self._dropped = 0
         self._memory_limit = MEMORY_BYTES
         self.terminal: Record | None = None
+        self.ending: Record | None = None
+        self.hooks: list[str] = []
+        self.run_name: str | None = None
         self.closed = False
+
+    @property
+    def told(self) -> Record | None:
+        """The final state that the child knows of, if it does."""
+        return self.ending if self.terminal is None else self.terminal
 
     @property
     def has_news(self) -> bool:
@@ -113,13 +124,16 @@ class Outbox:
 
     def add_frame(self, frame: Frame) -> None:
         """Take in what a child sent."""
+        self.ending = frame.get("ending", self.ending)
+        self.hooks = frame.get("hooks", self.hooks)
         if "facts" in frame:
+            self.run_name = frame["facts"].get("name", self.run_name)
             self._facts |= frame["facts"]
             self._put("facts", ("facts", encode(self._facts)))
         self._dropped += frame.get("dropped_logs", 0)
         for record in frame.get("states", ()):
             self.add_state(record)
-        for kind in ("subflows", "task_runs"):
+        for kind in IDENTIFIED:
             for news in frame.get(kind, ()):
                 self._put(f"{kind}/{news['id']}", (kind, encode(news)))
         for line in frame.get("logs", ()):
@@ -127,7 +141,7 @@ class Outbox:
 
     def add_state(self, record: Record) -> None:
         """Take in a state of the run. A final one waits for `close`."""
-        if str(record.get("type")) in TERMINAL:
+        if is_last(record):
             self.terminal = record
         else:
             self._append(("states", encode(record)))

@@ -6,7 +6,7 @@ from collections import deque
 from pathlib import Path
 
 Row = tuple[str, bytes]
-"""A kind (`facts`, `states`, `subflows`, `task_runs`, `logs`), and one JSON value on one line."""
+"""A kind (`facts`, or one of the lists of a frame), and one JSON value on one line."""
 
 
 class Spool:

@@ -13,6 +13,7 @@ class Timing(NamedTuple):
         heartbeat: Between two reports while there is none.
         grace: What a child gets to end after it was asked to, before it is killed.
         linger: What a child gets to exit after its final state, before that state is sent all the same.
+        hooks: What the hooks of a flow that has ended get, before they are ended too.
         drain: How long output is read on after the child's death, where something else holds its pipes open.
         give_up: How long the API is tried after the end.
         request: The longest that one request may take.
@@ -22,6 +23,7 @@ class Timing(NamedTuple):
     heartbeat: float = 10.0
     grace: float = 30.0
     linger: float = 2.0
+    hooks: float = 60.0
     drain: float = 1.0
     give_up: float = 600.0
     request: float = 20.0

@@ -17,7 +17,9 @@ class Access(Enum):
     EXECUTE = "an agent's own traffic: claims, beats, wake-ups, starts that failed"
     REPORT = "an executor's own traffic: reports, and the code of its run"
     RUN = "asking for runs"
-    DEPLOY = "changing deployments, their schedules and their runs"
+    KEEP = "what flows keep between runs: variables, artifacts, assets"
+    SECRETS = "reading the secrets of blocks"
+    DEPLOY = "changing deployments, their schedules and their runs, and blocks"
     ADMIN = "everything else: pools, queues, flows, keys, the audit log"
 
     @property
@@ -27,8 +29,8 @@ class Access(Enum):
 
     @property
     def is_change(self) -> bool:
-        """Whether what it writes is a change by somebody, which belongs into the audit log."""
-        return self in (Access.RUN, Access.DEPLOY, Access.ADMIN)
+        """Whether it is a change by somebody, or a look at secrets, which belongs into the audit log."""
+        return self in (Access.RUN, Access.KEEP, Access.SECRETS, Access.DEPLOY, Access.ADMIN)
 
 
 _ROLES = {
@@ -37,6 +39,8 @@ _ROLES = {
     Access.EXECUTE: frozenset({Role.AGENT, Role.ADMIN}),
     Access.REPORT: frozenset({Role.AGENT, Role.DEPLOYER, Role.ADMIN}),
     Access.RUN: frozenset({Role.AGENT, Role.DEPLOYER, Role.ADMIN}),
+    Access.KEEP: frozenset({Role.AGENT, Role.DEPLOYER, Role.ADMIN}),
+    Access.SECRETS: frozenset({Role.AGENT, Role.DEPLOYER, Role.ADMIN}),
     Access.DEPLOY: frozenset({Role.DEPLOYER, Role.ADMIN}),
     Access.ADMIN: frozenset({Role.ADMIN}),
 }

@@ -12,8 +12,12 @@ from typing import Any
 from sqlalchemy import Column, Index, text
 
 from alisio_server.database.access_tables import api_key, audit_log
+from alisio_server.database.around_tables import artifact, asset_dependency, asset_materialization, event
+from alisio_server.database.block_tables import block_reference
 from alisio_server.database.columns import metadata
-from alisio_server.database.tables import concurrency_slot, flow_run, hourly_runs, log, task_run
+from alisio_server.database.control_tables import flow_run_pause
+from alisio_server.database.limit_tables import concurrency_lease, concurrency_lease_slots
+from alisio_server.database.tables import concurrency_slot, deployment, flow_run, hourly_runs, log, task_run
 
 __all__ = ["metadata"]
 
@@ -60,3 +64,24 @@ Index("ix_audit_log_timestamp", audit_log.c.timestamp, audit_log.c.id)
 _partial_index("ix_api_key_name", "revoked IS NULL", api_key.c.name, unique=True)
 Index("ix_concurrency_slot_flow_run", concurrency_slot.c.flow_run_id)
 Index("ix_hourly_runs_hour", hourly_runs.c.hour)
+Index("ix_concurrency_lease_flow_run", concurrency_lease.c.flow_run_id)
+Index("ix_concurrency_lease_slots_lease", concurrency_lease_slots.c.lease_id)
+_partial_index("ix_deployment_limited", "concurrency_limit IS NOT NULL", deployment.c.id)
+Index("ix_block_reference_held", block_reference.c.held_id)
+Index("ix_artifact_created", artifact.c.created, artifact.c.id)
+Index("ix_artifact_flow_run", artifact.c.flow_run_id, artifact.c.created)
+_partial_index("ix_artifact_key", "key IS NOT NULL", artifact.c.key, artifact.c.created, artifact.c.id)
+_partial_index("ix_artifact_task_run", "task_run_id IS NOT NULL", artifact.c.task_run_id)
+Index("ix_asset_dependency_upstream", asset_dependency.c.upstream_key)
+Index(
+    "ix_asset_materialization_asset",
+    asset_materialization.c.asset_key,
+    asset_materialization.c.timestamp,
+    asset_materialization.c.task_run_id,
+)
+Index("ix_asset_materialization_flow_run", asset_materialization.c.flow_run_id)
+Index("ix_event_occurred", event.c.occurred, event.c.id)
+Index("ix_event_event", event.c.event, event.c.occurred)
+Index("ix_event_resource", event.c.resource_id, event.c.occurred)
+_partial_index("ix_event_flow_run", "flow_run_id IS NOT NULL", event.c.flow_run_id, event.c.occurred)
+_partial_index("ix_flow_run_pause_expires", "status = 'waiting' AND expires IS NOT NULL", flow_run_pause.c.expires)

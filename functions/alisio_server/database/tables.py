@@ -106,6 +106,9 @@ deployment = Table(
     Column("paused", Boolean, nullable=False, default=False),
     instant("created"),
     instant("updated"),
+    Column("concurrency_limit", Integer),
+    Column("collision_strategy", String(20)),
+    Column("grace_period_seconds", Integer),
     UniqueConstraint("flow_id", "name"),
 )
 
@@ -245,7 +248,7 @@ claim = Table(
 concurrency_slot = Table(
     "concurrency_slot",
     metadata,
-    # `work-pool:<id>` or `work-queue:<id>`
+    # `work-pool:<id>`, `work-queue:<id>`, or `deployment:<id>` where that has a limit
     Column("limit_key", String(200), primary_key=True),
     Column("flow_run_id", ForeignKey("flow_run.id", ondelete="CASCADE"), primary_key=True),
     Column("attempt", Integer, primary_key=True),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, bindparam, insert, select, update
 
 from alisio.contract.states import DEFAULT_NAMES, TERMINAL, StateType
 from alisio_server.database.instants import to_microseconds
@@ -44,6 +45,30 @@ def end_children(tx: Transaction, root_id: UUID, ended_as: StateType, now: datet
     _end_task_runs(tx, root_id, state, now)
 
 
+def family_of(run_ids: Sequence[UUID]) -> CompoundSelect[tuple[UUID]]:
+    """Select the ids of root runs and of their subflows.
+
+    PostgreSQL finds what is of them by an index; of a condition with OR it would read the whole table.
+    """
+    roots = select(flow_run.c.id).where(flow_run.c.id.in_(run_ids))
+    return roots.union_all(select(flow_run.c.id).where(flow_run.c.root_flow_run_id.in_(run_ids), _IS_SUBFLOW))
+
+
+def live_linked_runs(tx: Transaction, root_id: UUID) -> Sequence[UUID]:
+    """Give the runs of deployments that a run, or a subflow of it, has started as its own and that have not ended."""
+    linked = select(flow_run.c.id).where(*_linked_to([root_id]), flow_run.c.state_type.not_in(TERMINAL))
+    return tx.connection.execute(linked.order_by(flow_run.c.id)).scalars().all()
+
+
+def unlink(tx: Transaction, run_ids: Sequence[UUID]) -> None:
+    """Let the runs that these, or subflows of these, have started go on without them: these are to be deleted."""
+    tx.connection.execute(update(flow_run).where(*_linked_to(run_ids)).values(parent_flow_run_id=None))
+
+
+def _linked_to(run_ids: Sequence[UUID]) -> tuple[ColumnElement[bool], ...]:
+    return flow_run.c.parent_flow_run_id.in_(family_of(run_ids)), ~_IS_SUBFLOW
+
+
 def _end_subflows(tx: Transaction, root_id: UUID, state: StateType, now: datetime) -> None:
     live = select(flow_run.c.id, flow_run.c.attempt).where(
         flow_run.c.root_flow_run_id == root_id,
@@ -69,9 +94,8 @@ def _end_subflows(tx: Transaction, root_id: UUID, state: StateType, now: datetim
 
 
 def _end_task_runs(tx: Transaction, root_id: UUID, state: StateType, now: datetime) -> None:
-    subflows = select(flow_run.c.id).where(flow_run.c.root_flow_run_id == root_id, _IS_SUBFLOW)
-    family = or_(task_run.c.flow_run_id == root_id, task_run.c.flow_run_id.in_(subflows))
-    live = select(task_run.c.id, task_run.c.history).where(family, task_run.c.state_type.not_in(TERMINAL))
+    of_family = task_run.c.flow_run_id.in_(family_of([root_id]))
+    live = select(task_run.c.id, task_run.c.history).where(of_family, task_run.c.state_type.not_in(TERMINAL))
     entry = history_entry(state, DEFAULT_NAMES[state], _MESSAGE, now)
     changes: list[dict[str, Any]] = [
         {"ended_id": row.id, "ended_history": [*row.history, entry]} for row in tx.connection.execute(live)

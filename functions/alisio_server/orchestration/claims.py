@@ -8,15 +8,16 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Row, Select, bindparam, delete, exists, insert, or_, select, update
 
 from alisio.contract.states import StateType
 from alisio.contract.work_pools import ClaimAnswer, ClaimRequest
-from alisio_server.database.tables import agent, claim, flow_run, flow_run_state, work_pool, work_queue
+from alisio_server.database.tables import agent, claim, deployment, flow_run, flow_run_state, work_pool, work_queue
 from alisio_server.errors import ConflictError, NotFoundError
+from alisio_server.orchestration.deployment_limits import LimitedDeployment, decide_beyond, limited_in_queues
 from alisio_server.orchestration.jobs import jobs_of
 from alisio_server.orchestration.leases import EARLY_CLAIM, LEASE, START_TIMEOUT_SECONDS
-from alisio_server.orchestration.limits import pool_key, queue_key, slots_in_use, take_slots
+from alisio_server.orchestration.limits import deployment_key, pool_key, queue_key, slots_in_use, take_slots
 from alisio_server.orchestration.overlaps import free_to_start, hold_back, is_blocked
 from alisio_server.orchestration.proposals import Accept, AgentClaims
 from alisio_server.orchestration.statements import insert_into
@@ -28,6 +29,15 @@ from alisio_server.services import Transaction
 Taken = tuple[Row[Any], Accept]
 """A run that is taken, and what the rules say of it."""
 
+Limited = dict[UUID, LimitedDeployment]
+"""The deployments that have a limit, of those whose runs are due."""
+
+# Of a deployment with a limit that was not counted, as its first run fell due, or its limit was set, a moment ago.
+_IS_UNCOUNTED = exists().where(
+    deployment.c.id == flow_run.c.deployment_id,
+    deployment.c.concurrency_limit.is_not(None),
+    deployment.c.id.not_in(bindparam("limited", expanding=True)),
+)
 # Built once: building it takes longer than executing it.
 _DUE: Select[Any] = (
     UNLOCKED_RUNS.where(
@@ -38,6 +48,8 @@ _DUE: Select[Any] = (
         flow_run.c.due <= bindparam("until"),
         or_(flow_run.c.overlap.is_(None), ~is_blocked(bindparam("until"))),
         flow_run.c.id.not_in(bindparam("taken", expanding=True)),
+        flow_run.c.deployment_id.not_in(bindparam("full", expanding=True)),
+        ~_IS_UNCOUNTED,
     )
     .order_by(flow_run.c.due, flow_run.c.id)
     .limit(bindparam("room"))
@@ -64,10 +76,10 @@ def claim_runs(tx: Transaction, pool_name: str, request: ClaimRequest, bundle_ur
     _check_agent(tx, pool, request.agent_id)
     now = tx.now()
     if _is_new(tx, pool, request, now):
-        taken = [] if pool.paused else _take(tx, pool, request, now)
+        taken, limited = ([], {}) if pool.paused else _take(tx, pool, request, now)
         if not taken:
             return ClaimAnswer(jobs=[])
-        _open_attempts(tx, pool, taken, request, now)
+        _open_attempts(tx, pool, taken, limited, request, now)
     return ClaimAnswer(jobs=jobs_of(tx, request.claim_id, bundle_url))
 
 
@@ -99,25 +111,32 @@ def _is_new(tx: Transaction, pool: Row[Any], request: ClaimRequest, now: datetim
     return False
 
 
-def _take(tx: Transaction, pool: Row[Any], request: ClaimRequest, now: datetime) -> list[Taken]:
+def _take(tx: Transaction, pool: Row[Any], request: ClaimRequest, now: datetime) -> tuple[list[Taken], Limited]:
     """Choose and lock the runs: by the priority of their queue, then due time, as far as the limits go."""
     queues = _serving(tx, pool, request)
-    hold_back(tx, [queue.id for queue in queues])
     room, room_of = _room(tx, pool, queues, request.slots)
+    # Deployments are locked before runs, as they are where one is changed.
+    limited = limited_in_queues(tx, [queue.id for queue in queues], now + EARLY_CLAIM)
+    hold_back(tx, [queue.id for queue in queues])
     taken: list[Taken] = []
     for _, group in groupby(queues, key=lambda queue: queue.priority):
         open_queues = {queue.id for queue in group if room_of[queue.id] > 0}
         while open_queues and len(taken) < room:
-            found = _due_runs(tx, open_queues, taken, room - len(taken), now)
-            for row, verdict in found:
-                if room_of[row.work_queue_id] > 0:
-                    room_of[row.work_queue_id] -= 1
-                    taken.append((row, verdict))
-            filled = {queue_id for queue_id in open_queues if room_of[queue_id] <= 0}
-            if not filled:
+            left_out = False
+            for row, verdict in _due_runs(tx, open_queues, taken, limited, room - len(taken), now):
+                home = limited.get(row.deployment_id)
+                if room_of[row.work_queue_id] <= 0 or (home is not None and home.room <= 0):
+                    left_out = True
+                    continue
+                room_of[row.work_queue_id] -= 1
+                if home is not None:
+                    home.room -= 1
+                taken.append((row, verdict))
+            if not left_out:
                 break
-            open_queues -= filled
-    return taken
+            open_queues = {queue_id for queue_id in open_queues if room_of[queue_id] > 0}
+    decide_beyond(tx, limited, now)
+    return taken, limited
 
 
 def _serving(tx: Transaction, pool: Row[Any], request: ClaimRequest) -> list[Row[Any]]:
@@ -150,10 +169,14 @@ def _room(tx: Transaction, pool: Row[Any], queues: list[Row[Any]], slots: int) -
     return min(slots, free[pool_key(pool.id)]), {queue.id: free[queue_key(queue.id)] for queue in queues}
 
 
-def _due_runs(tx: Transaction, queue_ids: set[UUID], taken: list[Taken], limit: int, now: datetime) -> list[Taken]:
+def _due_runs(
+    tx: Transaction, queue_ids: set[UUID], taken: list[Taken], limited: Limited, limit: int, now: datetime
+) -> list[Taken]:
     values = {
         "queues": list(queue_ids),
         "taken": [row.id for row, _ in taken],
+        "limited": list(limited),
+        "full": [deployment_id for deployment_id, home in limited.items() if home.room <= 0],
         "until": now + EARLY_CLAIM,
         "room": limit,
     }
@@ -163,11 +186,12 @@ def _due_runs(tx: Transaction, queue_ids: set[UUID], taken: list[Taken], limit: 
     return [(row, verdict) for row, verdict in verdicts if isinstance(verdict, Accept)]
 
 
-def _open_attempts(tx: Transaction, pool: Row[Any], taken: list[Taken], request: ClaimRequest, now: datetime) -> None:
+def _open_attempts(
+    tx: Transaction, pool: Row[Any], taken: list[Taken], limited: Limited, request: ClaimRequest, now: datetime
+) -> None:
     history = [entry for row, verdict in taken for entry in history_of(verdict, row, now)]
     tx.connection.execute(insert(flow_run_state), history)
-    take_slots(tx, [(row.id, verdict.attempt, pool.id, row.work_queue_id) for row, verdict in taken])
-    timeout = timedelta(seconds=START_TIMEOUT_SECONDS[pool.type])
+    take_slots(tx, [(row.id, verdict.attempt, _limits_of(pool, row, limited)) for row, verdict in taken])
     changes = [
         {
             "run_id": row.id,
@@ -176,7 +200,7 @@ def _open_attempts(tx: Transaction, pool: Row[Any], taken: list[Taken], request:
             "agent_id": request.agent_id,
             "lease_until": now + LEASE,
             "lease_extended": False,
-            "start_by": max(now, row.due) + timeout,
+            "start_by": max(now, row.due) + _time_to_start(pool, limited.get(row.deployment_id)),
             "wake_at": None,
             "report_sequence": 0,
             "unstarted_claims": row.unstarted_claims + 1,
@@ -186,3 +210,13 @@ def _open_attempts(tx: Transaction, pool: Row[Any], taken: list[Taken], request:
     ]
     # The names of the parameters are those of the columns, so the statement sets them all.
     tx.connection.execute(update(flow_run).where(flow_run.c.id == bindparam("run_id")), changes)
+
+
+def _limits_of(pool: Row[Any], row: Row[Any], limited: Limited) -> list[str]:
+    keys = [pool_key(pool.id), queue_key(row.work_queue_id)]
+    return [*keys, deployment_key(row.deployment_id)] if row.deployment_id in limited else keys
+
+
+def _time_to_start(pool: Row[Any], home: LimitedDeployment | None) -> timedelta:
+    given = None if home is None else home.grace_seconds
+    return timedelta(seconds=START_TIMEOUT_SECONDS[pool.type] if given is None else given)

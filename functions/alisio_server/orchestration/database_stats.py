@@ -10,13 +10,14 @@ from sqlalchemy.exc import OperationalError
 
 from alisio.contract.maintenance import TableStats
 from alisio_server.database.access_tables import audit_log
-from alisio_server.database.columns import metadata
+from alisio_server.database.around_tables import artifact, asset_materialization, event
 from alisio_server.database.engine import Database
+from alisio_server.database.indexes import metadata
 from alisio_server.database.tables import bundle, flow_run, flow_run_state, log, task_run
 from alisio_server.orchestration.retention import BUNDLE_GRACE, removable
 from alisio_server.settings import Retention
 
-_AGES = ("timestamp", "created", "first_seen")
+_AGES = ("timestamp", "created", "first_seen", "occurred")
 _SQLITE_BYTES = text(
     "SELECT m.tbl_name, SUM(s.pgsize) FROM dbstat AS s JOIN sqlite_master AS m ON m.name = s.name GROUP BY m.tbl_name"
 )
@@ -69,10 +70,14 @@ def _removable(kept: Retention, now: datetime) -> dict[str, ColumnElement[bool]]
     going: dict[str, ColumnElement[bool]] = {bundle.name: bundle.c.unused_since <= now - BUNDLE_GRACE}
     if kept.audit_log is not None:
         going[audit_log.name] = audit_log.c.timestamp <= now - kept.audit_log
+    if kept.events is not None:
+        going[event.name] = event.c.occurred <= now - kept.events
     if kept.flow_runs is not None:
         roots = select(flow_run.c.id).where(removable(now - kept.flow_runs, now)).scalar_subquery()
         going[flow_run.name] = flow_run.c.root_flow_run_id.in_(roots)
-        going[flow_run_state.name] = flow_run_state.c.flow_run_id.in_(select(flow_run.c.id).where(going[flow_run.name]))
+        runs = select(flow_run.c.id).where(going[flow_run.name])
+        for table in (flow_run_state, artifact, asset_materialization):
+            going[table.name] = table.c.flow_run_id.in_(runs)
     for table, own in ((task_run, kept.task_runs), (log, kept.logs)):
         shortest = min((age for age in (own, kept.flow_runs) if age is not None), default=None)
         if shortest is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, case, func, or_, select
 
 from alisio.contract.states import LEASED, StateName, StateType
 from alisio_server.database.engine import Database
@@ -41,12 +41,15 @@ def read_gauges(database: Database) -> list[PoolGauge]:
         now = database.now(connection)
         goes_on = and_(~work_pool.c.paused, ~work_queue.c.paused)
         is_due = and_(flow_run.c.state_type == StateType.SCHEDULED, flow_run.c.due <= now, goes_on)
-        is_to_do = flow_run.c.state_type.in_([StateType.SCHEDULED, *LEASED])
+        is_to_do = flow_run.c.state_type.in_([StateType.SCHEDULED, StateType.PAUSED, *LEASED])
+        # A paused run has a process that waits; a suspended one has none, and no lease.
+        waits = and_(flow_run.c.state_type == StateType.PAUSED, flow_run.c.lease_until.is_not(None))
+        is_executed = or_(flow_run.c.state_type.in_(LEASED), waits)
         counted = (
             select(
                 work_pool.c.name,
                 func.count(case((is_due, 1))).label("due"),
-                func.count(case((flow_run.c.state_type.in_(LEASED), 1))).label("running"),
+                func.count(case((is_executed, 1))).label("running"),
                 func.count(case((and_(is_due, flow_run.c.state_name == StateName.LATE), 1))).label("late"),
                 func.min(case((is_due, flow_run.c.due))).label("oldest"),
             )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import or_
+from sqlalchemy import and_, or_
 
 from alisio.contract.states import StateName, StateType
 from alisio_server.database.tables import flow_run
+from alisio_server.orchestration.deployment_limits import full_deployments
 from alisio_server.orchestration.leases import LATE_AFTER
 from alisio_server.orchestration.overlaps import is_blocked
 from alisio_server.orchestration.proposals import Overdue, Reject
@@ -26,6 +27,7 @@ def mark_late(tx: Transaction) -> int:
         How many were marked.
     """
     now = tx.now()
+    may_start = and_(~is_blocked(now), flow_run.c.deployment_id.not_in(full_deployments(tx, now)))
     rows = lock_runs(
         tx,
         flow_run.c.state_type == StateType.SCHEDULED,
@@ -34,7 +36,7 @@ def mark_late(tx: Transaction) -> int:
         flow_run.c.work_queue_id.is_not(None),
         flow_run.c.deployment_id.is_not(None),
         flow_run.c.due <= now - LATE_AFTER,
-        or_(flow_run.c.state_name != StateName.AWAITING_CONCURRENCY_SLOT, ~is_blocked(now)),
+        or_(flow_run.c.state_name != StateName.AWAITING_CONCURRENCY_SLOT, may_start),
         order_by=(flow_run.c.due, flow_run.c.id),
         limit=_BATCH,
     )

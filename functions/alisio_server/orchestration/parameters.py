@@ -9,8 +9,12 @@ from alisio_server.errors import InvalidInputError
 from alisio_server.orchestration.bounded_schema import UncheckableError, schema_errors, value_errors
 
 
-def check_schema(schema: JsonObject) -> None:
-    """See to it that a parameter schema is one.
+def check_schema(schema: JsonObject, *, field: str = "parameter_schema") -> None:
+    """See to it that a schema is one.
+
+    Args:
+        schema: The schema.
+        field: Where it stands in the request, for the message.
 
     Raises:
         InvalidInputError: It is not valid JSON Schema (draft 2020-12).
@@ -18,10 +22,10 @@ def check_schema(schema: JsonObject) -> None:
     try:
         errors = schema_errors(schema)
     except UncheckableError as error:
-        raise _unusable(error) from error
+        raise _unusable(error, field) from error
     if errors:
-        message = f"the parameter schema is not valid JSON Schema: {_one_line(errors[0].message)}"
-        raise InvalidInputError(message, field="parameter_schema")
+        message = f"the {_words(field)} is not valid JSON Schema: {_one_line(errors[0].message)}"
+        raise InvalidInputError(message, field=field)
 
 
 def check_parameters(
@@ -50,9 +54,13 @@ def check_parameters(
         raise InvalidInputError(f"{path}: {_one_line(_reason(first))}", field=path)
 
 
-def _unusable(error: UncheckableError) -> InvalidInputError:
-    message = f"the parameter schema cannot be used: {_one_line(str(error))}"
-    return InvalidInputError(message, field="parameter_schema")
+def _unusable(error: UncheckableError, field: str = "parameter_schema") -> InvalidInputError:
+    message = f"the {_words(field)} cannot be used: {_one_line(str(error))}"
+    return InvalidInputError(message, field=field)
+
+
+def _words(field: str) -> str:
+    return field.replace("_", " ")
 
 
 def _is_missing(error: Any) -> bool:

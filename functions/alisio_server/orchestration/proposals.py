@@ -91,6 +91,23 @@ class PersonRetries:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonPauses:
+    """A person wants the run to pause at its next task; `suspends`: to end its process there."""
+
+    suspends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PersonResumes:
+    """A person wants the run to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseExpired:
+    """Nobody has resumed the run in time."""
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseEnded:
     """The run's lease was not renewed in time."""
 
@@ -107,6 +124,14 @@ class Blocked:
     older_begun: bool
 
 
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """The run is due, and as many runs of its deployment are executed as may be; `cancels`: so it is cancelled."""
+
+    limit: int
+    cancels: bool
+
+
 Proposal = (
     ExecutorSays
     | AgentClaims
@@ -114,9 +139,13 @@ Proposal = (
     | HandedBack
     | PersonCancels
     | PersonRetries
+    | PersonPauses
+    | PersonResumes
+    | PauseExpired
     | LeaseEnded
     | Overdue
     | Blocked
+    | LimitReached
 )
 
 
@@ -129,6 +158,7 @@ class Accept:
         retries_used: How many of its retries are used from now on.
         provisional: Its executor may come back and say otherwise.
         recorded: Whether it is news; False when the run stays as it is.
+        released: Its executor has ended, though the run has not: lease and slots are given back.
     """
 
     state: NewState
@@ -136,6 +166,7 @@ class Accept:
     retries_used: int
     provisional: bool = False
     recorded: bool = True
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,3 +203,13 @@ class Reject:
 
 
 Verdict = Accept | Delay | Reject
+
+
+def accept(run: RunView, type_: StateType, name: str, message: str | None = None) -> Accept:
+    """Let a run go to a state, in the attempt it is at."""
+    return Accept(NewState(type_, name, message), run.attempt, run.retries_used)
+
+
+def unchanged(run: RunView) -> Accept:
+    """Leave a run as it is: what was proposed is nothing new."""
+    return Accept(NewState(run.state, run.name), run.attempt, run.retries_used, run.provisional, recorded=False)

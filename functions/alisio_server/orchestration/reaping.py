@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from alisio_server.database.tables import flow_run
 from alisio_server.orchestration.leases import LEASE
 from alisio_server.orchestration.proposals import LeaseEnded
+from alisio_server.orchestration.slot_leases import spare_slot_leases
 from alisio_server.orchestration.stored_runs import lock_runs, move
 from alisio_server.services import Transaction
 
@@ -40,7 +41,7 @@ def guard_leases(tx: Transaction, *, was_away: bool) -> int:
         .where(flow_run.c.lease_until < now + LEASE, ~flow_run.c.lease_extended)
         .values(lease_until=now + LEASE, lease_extended=True)
     )
-    count = tx.connection.execute(spared).rowcount
+    count = tx.connection.execute(spared).rowcount + spare_slot_leases(tx, now)
     if count:
         why = "the clockwork was away" if was_away else "many leases end at once"
         _log.error("ALARM: %s: %d leases are moved on by %d s", why, count, LEASE.total_seconds())

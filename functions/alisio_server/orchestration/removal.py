@@ -15,11 +15,13 @@ from sqlalchemy import ColumnElement, Row, Table, and_, delete, func, or_, selec
 
 from alisio.contract.runs import FlowRunsDelete, FlowRunsDeleted
 from alisio.contract.states import TERMINAL, StateType
+from alisio_server.database.around_tables import artifact
 from alisio_server.database.queries.flow_runs import conditions_of
 from alisio_server.database.queries.paging import count_rows
 from alisio_server.database.tables import flow_run, log, task_run
 from alisio_server.errors import ConflictError
 from alisio_server.orchestration.bites import Bite
+from alisio_server.orchestration.children import family_of, unlink
 from alisio_server.orchestration.proposals import PersonCancels
 from alisio_server.orchestration.stored_runs import load_run, lock_runs, move
 from alisio_server.services import Transaction
@@ -38,7 +40,7 @@ def remove_rows(tx: Transaction, table: Table, *which: ColumnElement[bool]) -> B
 
 
 def remove_runs(tx: Transaction, run_ids: Sequence[UUID]) -> Bite:
-    """Remove runs: their log lines first, then task runs, subflow runs, and at last they themselves.
+    """Remove runs: their log lines first, then task runs, artifacts, subflow runs, and at last they themselves.
 
     Args:
         tx: The transaction.
@@ -48,12 +50,13 @@ def remove_runs(tx: Transaction, run_ids: Sequence[UUID]) -> Bite:
         How many rows were removed; where there are more, the runs themselves are still there.
     """
     removed = 0
+    unlink(tx, run_ids)
     subflows = (flow_run.c.root_flow_run_id.in_(run_ids), flow_run.c.root_flow_run_id != flow_run.c.id)
-    family: Any = select(flow_run.c.id).where(flow_run.c.id.in_(run_ids))
-    family = family.union_all(select(flow_run.c.id).where(*subflows))
+    family = family_of(run_ids)
     parts: tuple[tuple[Table, tuple[ColumnElement[bool], ...]], ...] = (
         (log, (log.c.flow_run_id.in_(family),)),
         (task_run, (task_run.c.flow_run_id.in_(family),)),
+        (artifact, (artifact.c.flow_run_id.in_(family),)),
         (flow_run, subflows),
     )
     for table, which in parts:
@@ -84,6 +87,7 @@ def delete_run(tx: Transaction, run_id: UUID) -> None:
     if _stays(row, now):
         move(tx, row, PersonCancels(_DELETED), now)
         return
+    unlink(tx, [run_id])
     tx.connection.execute(delete(flow_run).where(flow_run.c.id == run_id))
 
 

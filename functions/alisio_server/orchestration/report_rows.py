@@ -1,10 +1,10 @@
-"""Storing the rows of a report: subflow runs, task runs and logs."""
+"""Storing the rows of a report: subflow runs, task runs, logs, and what flows keep around them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import Row, delete, insert, select
@@ -18,6 +18,9 @@ from alisio_server.orchestration.flows import ensure_flow
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.services import Transaction
 
+if TYPE_CHECKING:
+    from alisio_server.orchestration.around_rows import Around
+
 _WARNING = 30
 _SUBFLOW_CHANGES = (
     "name", "flow_version", "parameters", "tags", "retries", "state_type", "state_name", "state_message",
@@ -27,7 +30,7 @@ _TASK_RUN_CHANGES = ("name", "tags", "inputs", "state_type", "state_name", "hist
 
 
 def store_rows(tx: Transaction, root: Row[Any], report: Report, now: datetime) -> None:
-    """Store the subflow runs, task runs and log lines of a report.
+    """Store the subflow runs, task runs, log lines, artifacts and events of a report.
 
     Args:
         tx: The transaction.
@@ -39,17 +42,30 @@ def store_rows(tx: Transaction, root: Row[Any], report: Report, now: datetime) -
         InvalidInputError: A row belongs to a run that is not the root's, or that is not known yet.
         ConflictError: `wrong_executor`: a subflow run has the id of somebody else's run.
     """
-    if report.subflows or report.task_runs or report.logs:
-        _check_family(tx, root.id, report)
+    around = _around(report)
+    if report.subflows or report.task_runs or report.logs or around is not None:
+        _check_family(tx, root.id, report, around)
     if report.subflows:
         _store_subflows(tx, root, report.subflows, now)
     if report.task_runs:
         _store_task_runs(tx, root, report.task_runs)
     if report.logs or report.dropped_logs:
         _store_logs(tx, root, report, now)
+    if around is not None:
+        from alisio_server.orchestration.around_rows import store_around
+
+        store_around(tx, root, around, now)
 
 
-def _check_family(tx: Transaction, root_id: UUID, report: Report) -> None:
+def _around(report: Report) -> Around | None:
+    if not (report.artifacts or report.events or any(news.materializes is not None for news in report.task_runs)):
+        return None
+    from alisio_server.orchestration.around_rows import read_around
+
+    return read_around(report)
+
+
+def _check_family(tx: Transaction, root_id: UUID, report: Report, around: Around | None) -> None:
     """See to it that every row belongs to the root or to one of its subflows, known or told of before it."""
     told: set[UUID] = {root_id}
     named: dict[UUID, str] = {}
@@ -62,6 +78,7 @@ def _check_family(tx: Transaction, root_id: UUID, report: Report) -> None:
     owners = {
         "task_runs": [news.flow_run_id for news in report.task_runs],
         "logs": [line.flow_run_id for line in report.logs],
+        **({} if around is None else around.owners()),
     }
     for kind, run_ids in owners.items():
         for place, run_id in enumerate(run_ids):

@@ -21,6 +21,7 @@ from alisio_server.database.tables import flow_run, flow_run_state
 from alisio_server.errors import ConflictError, InvalidInputError
 from alisio_server.orchestration.flows import ensure_flow
 from alisio_server.orchestration.leases import LEASE, LEASE_SECONDS
+from alisio_server.orchestration.limited_tags import limited_tags
 from alisio_server.orchestration.proposals import Accept, Delay, ExecutorSays, NewState, Reject, RunView
 from alisio_server.orchestration.report_rows import store_rows
 from alisio_server.orchestration.statements import insert_into
@@ -35,6 +36,8 @@ from alisio_server.orchestration.stored_runs import (
 )
 from alisio_server.orchestration.transitions import propose
 from alisio_server.services import Transaction
+
+_ASKED_TO_STOP = {StateName.PAUSING: DirectiveKind.PAUSE, StateName.SUSPENDING: DirectiveKind.SUSPEND}
 
 Move = tuple[Accept | Delay, datetime]
 """A decision on a reported state, and when the executor says that it happened."""
@@ -66,9 +69,9 @@ def apply_report(tx: Transaction, run_id: UUID, report: Report) -> ReportAnswer:
     standing = row._mapping
     if report.attempt == row.attempt - 1 and _waits_in_place(standing):
         # The answer that told the supervisor to begin the next attempt was lost: it gets it again.
-        return _answer(standing, report.sequence, now)
+        return _answer(tx, standing, report.sequence, now)
     if report.attempt == row.attempt and report.sequence <= row.report_sequence:
-        return _answer(standing, row.report_sequence, now)
+        return _answer(tx, standing, row.report_sequence, now)
     return _apply(tx, row, report, now)
 
 
@@ -127,7 +130,7 @@ def _apply(tx: Transaction, row: Row[Any], report: Report, now: datetime) -> Rep
     store_rows(tx, row, report, now)
     for verdict, _ in moves:
         settle(tx, row, verdict, now)
-    return _answer({**row._mapping, **changes}, report.sequence, now)
+    return _answer(tx, {**row._mapping, **changes}, report.sequence, now)
 
 
 def _fold(row: Row[Any], report: Report, now: datetime) -> list[Move]:
@@ -163,7 +166,7 @@ def _view_with_facts(row: Row[Any], facts: RunFacts | None) -> RunView:
 
 
 def _after(view: RunView, verdict: Accept | Delay) -> RunView:
-    over = verdict.state.type.is_terminal if isinstance(verdict, Accept) else not verdict.in_place
+    over = verdict.state.type.is_terminal or verdict.released if isinstance(verdict, Accept) else not verdict.in_place
     return replace(
         view,
         state=verdict.state.type,
@@ -193,7 +196,7 @@ def _changes(row: Row[Any], report: Report, moves: list[Move], now: datetime) ->
     return changes
 
 
-def _answer(standing: Mapping[Any, Any], sequence: int, now: datetime) -> ReportAnswer:
+def _answer(tx: Transaction, standing: Mapping[Any, Any], sequence: int, now: datetime) -> ReportAnswer:
     state = StateRecord(
         type=standing["state_type"],
         name=standing["state_name"],
@@ -203,11 +206,19 @@ def _answer(standing: Mapping[Any, Any], sequence: int, now: datetime) -> Report
     directives: list[Directive] = []
     if state.type is StateType.CANCELLING:
         directives.append(Directive(kind=DirectiveKind.CANCEL))
+    elif state.name in _ASKED_TO_STOP and state.type is StateType.RUNNING:
+        directives.append(Directive(kind=_ASKED_TO_STOP[state.name]))
     elif _waits_in_place(standing):
         wait = max(0.0, (standing["due"] - now).total_seconds())
         retry = Directive(kind=DirectiveKind.RETRY, attempt=standing["attempt"], delay_seconds=wait)
         directives.append(retry)
-    return ReportAnswer(sequence=sequence, state=state, lease_seconds=LEASE_SECONDS, directives=directives)
+    return ReportAnswer(
+        sequence=sequence,
+        state=state,
+        lease_seconds=LEASE_SECONDS,
+        directives=directives,
+        limited_tags=limited_tags(tx),
+    )
 
 
 def _waits_in_place(standing: Mapping[Any, Any]) -> bool:

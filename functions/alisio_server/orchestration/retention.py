@@ -1,4 +1,4 @@
-"""Purging what is kept no longer: ended runs, their task runs and logs, the audit log, and unused bundles.
+"""Purging what is kept no longer: ended runs, their task runs and logs, the audit log, events, and unused bundles.
 
 It is done in small bites, each a transaction of its own, and for a short time a tick, so that nobody waits for it.
 The states of a run, the events of its life, are part of the run and go with it.
@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Table, and_, delete, exists, or_, select, update
 
 from alisio_server.database.access_tables import audit_log
+from alisio_server.database.around_tables import event
 from alisio_server.database.tables import bundle, clockwork, deployment, flow_run, log, task_run
 from alisio_server.orchestration.bites import BUDGET_SECONDS, NOTHING, Bite, take_bites
 from alisio_server.orchestration.bundles import bundle_key
@@ -54,6 +55,8 @@ def _steps(services: Services) -> list[Callable[[Transaction], Bite]]:
         steps.append(lambda tx: _purge_runs(tx, runs))
     if (entries := kept.audit_log) is not None:
         steps.append(lambda tx: remove_rows(tx, audit_log, audit_log.c.timestamp <= tx.now() - entries))
+    if (events := kept.events) is not None:
+        steps.append(lambda tx: remove_rows(tx, event, event.c.occurred <= tx.now() - events))
     return [*steps, lambda tx: _purge_bundles(tx, services)]
 
 

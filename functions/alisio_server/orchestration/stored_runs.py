@@ -13,14 +13,15 @@ from alisio.contract.overlap import Overlap
 from alisio.contract.states import StateType
 from alisio_server.database.tables import flow_run, flow_run_state, work_pool, work_queue
 from alisio_server.errors import ConflictError, NotFoundError
-from alisio_server.orchestration.children import end_children
+from alisio_server.orchestration.children import end_children, live_linked_runs
 from alisio_server.orchestration.leases import HORIZON, LEASE
-from alisio_server.orchestration.limits import free_slots, move_slots, take_slots, wake_next_of_schedule
-from alisio_server.orchestration.proposals import Accept, Delay, NewState, Proposal, Reject, RunView
+from alisio_server.orchestration.limits import free_slots, move_slots, retake_slots, wake_next_of_schedule
+from alisio_server.orchestration.proposals import Accept, Delay, NewState, PersonCancels, Proposal, Reject, RunView
 from alisio_server.orchestration.transitions import propose
 from alisio_server.services import Transaction
 
 _FIRST_WAKE_INTERVAL_SECONDS = 60.0
+_EXECUTED = (StateType.RUNNING, StateType.PAUSED)
 
 _RUNS: Select[Any] = (
     select(
@@ -233,7 +234,9 @@ def changes_of(
         return changes | _waiting(verdict, now)
     if verdict.state.type.is_terminal:
         return changes | _released() | {"ended": happened, "wake_at": None}
-    if verdict.state.type is StateType.RUNNING:
+    if verdict.released:
+        return changes | _released() | {"ended": None, "wake_at": None}
+    if verdict.state.type in _EXECUTED:
         started = row.started or happened
         renewed = {"lease_until": now + LEASE, "lease_extended": False, "start_by": None, "unstarted_claims": 0}
         return changes | renewed | {"started": started, "ended": None, "wake_at": None}
@@ -275,9 +278,20 @@ def settle(tx: Transaction, row: Row[Any], verdict: Accept | Delay, now: datetim
         free_slots(tx, row, now)
         wake_next_of_schedule(tx, row, now)
         end_children(tx, row.id, StateType.CRASHED, now)
-    elif verdict.state.type.is_terminal:
+    elif verdict.state.type.is_terminal or verdict.released:
         free_slots(tx, row, now)
         wake_next_of_schedule(tx, row, now)
-        end_children(tx, row.id, verdict.state.type, now)
-    elif verdict.state.type is StateType.RUNNING and row.provisional and row.work_queue_id is not None:
-        take_slots(tx, [(row.id, row.attempt, row.work_pool_id, row.work_queue_id)])
+        end_children(tx, row.id, StateType.CANCELLED if verdict.released else verdict.state.type, now)
+    elif verdict.state.type in _EXECUTED and row.provisional and row.work_queue_id is not None:
+        retake_slots(tx, row)
+    if verdict.state.type in (StateType.CANCELLING, StateType.CANCELLED):
+        _cancel_linked(tx, row.id, now)
+
+
+def _cancel_linked(tx: Transaction, run_id: UUID, now: datetime) -> None:
+    """Cancel the runs of deployments that a run has started as its subflows."""
+    for linked_id in live_linked_runs(tx, run_id):
+        linked = load_run(tx, linked_id)
+        verdict = propose(view_of(linked), PersonCancels("Cancelled with the run that started it."), now)
+        if not isinstance(verdict, Reject):
+            store(tx, linked, verdict, now)

@@ -12,14 +12,17 @@ from sqlalchemy import select
 from alisio_server.database.tables import clockwork
 from alisio_server.orchestration.agents import forget_agents
 from alisio_server.orchestration.claims import forget_claims
+from alisio_server.orchestration.deployment_limits import hold_back_beyond_limits
 from alisio_server.orchestration.hourly_counts import count_hours
 from alisio_server.orchestration.lateness import mark_late
 from alisio_server.orchestration.leases import TICK_SECONDS
 from alisio_server.orchestration.overlaps import hold_back
+from alisio_server.orchestration.pauses import expire_pauses
 from alisio_server.orchestration.reaping import end_leases, guard_leases
 from alisio_server.orchestration.retention import purge
 from alisio_server.orchestration.scheduling.materialise import materialise_lagging
 from alisio_server.orchestration.scheduling.timers import repair_timers
+from alisio_server.orchestration.slot_leases import end_slot_leases
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.orchestration.wake_up_sources import forget_deleted_queues
 from alisio_server.orchestration.waking import send_due_wake_ups
@@ -39,7 +42,8 @@ class TickSummary:
         woken: Wake-ups sent.
         extended: Leases moved on because of an outage of ours.
         ended: Leases ended.
-        held_back: Runs of schedules that were skipped, or wait for another of theirs.
+        expired: Suspended runs that nobody has resumed in time.
+        held_back: Runs of schedules or of deployments with a limit that were skipped, or wait for others.
         late: Runs marked Late.
         purged: Rows removed that are kept no longer.
         counted: Hours whose runs were counted.
@@ -50,6 +54,7 @@ class TickSummary:
     woken: int = 0
     extended: int = 0
     ended: int = 0
+    expired: int = 0
     held_back: int = 0
     late: int = 0
     purged: int = 0
@@ -69,6 +74,7 @@ def tick(services: Services, interval_seconds: float = TICK_SECONDS) -> TickSumm
     """
     summary = TickSummary()
     _attempt(summary, "leases", lambda: _leases(services, interval_seconds, summary))
+    _attempt(summary, "pauses", lambda: _pauses(services, summary))
     _attempt(summary, "schedules", lambda: _schedules(services, summary))
     _attempt(summary, "timers", lambda: repair_timers(services))
     _attempt(summary, "overlaps", lambda: _overlaps(services, summary))
@@ -96,6 +102,8 @@ def _leases(services: Services, interval_seconds: float, summary: TickSummary) -
         summary.extended = guard_leases(tx, was_away=was_away)
     for ended in _batches(services, end_leases):
         summary.ended += ended
+    with services.transaction() as tx:
+        summary.ended += end_slot_leases(tx)
 
 
 def _note_tick(tx: Transaction) -> datetime | None:
@@ -116,9 +124,15 @@ def _schedules(services: Services, summary: TickSummary) -> None:
             return
 
 
+def _pauses(services: Services, summary: TickSummary) -> None:
+    for expired in _batches(services, expire_pauses):
+        summary.expired += expired
+
+
 def _overlaps(services: Services, summary: TickSummary) -> None:
-    for held_back in _batches(services, hold_back):
-        summary.held_back += held_back
+    for step in (hold_back, hold_back_beyond_limits):
+        for held_back in _batches(services, step):
+            summary.held_back += held_back
 
 
 def _lateness(services: Services, summary: TickSummary) -> None:

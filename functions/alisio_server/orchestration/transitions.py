@@ -18,6 +18,7 @@ from alisio_server.orchestration.leases import (
     LATE_AFTER,
     MAX_UNSTARTED_CLAIMS,
 )
+from alisio_server.orchestration.pause_rules import ASKED, executor_pauses, pause_expired, person_pauses, person_resumes
 from alisio_server.orchestration.proposals import (
     Accept,
     AgentClaims,
@@ -26,21 +27,27 @@ from alisio_server.orchestration.proposals import (
     ExecutorSays,
     HandedBack,
     LeaseEnded,
+    LimitReached,
     NewState,
     Overdue,
+    PauseExpired,
     PersonCancels,
+    PersonPauses,
+    PersonResumes,
     PersonRetries,
     Proposal,
     Reject,
     RunView,
     StartFailed,
     Verdict,
+    accept,
+    unchanged,
 )
 
 _MAX_START_DELAY_SECONDS = 60.0
 
 
-def propose(run: RunView, proposal: Proposal, now: datetime) -> Verdict:
+def propose(run: RunView, proposal: Proposal, now: datetime) -> Verdict:  # noqa: C901, PLR0912  # a flat table
     """Decide what a proposal does to a run.
 
     Args:
@@ -64,20 +71,20 @@ def propose(run: RunView, proposal: Proposal, now: datetime) -> Verdict:
             return _person_cancels(run, proposal)
         case PersonRetries():
             return _person_retries(run)
+        case PersonPauses():
+            return person_pauses(run, proposal)
+        case PersonResumes():
+            return person_resumes(run)
+        case PauseExpired():
+            return pause_expired(run)
         case LeaseEnded():
             return _lease_ended(run)
         case Overdue():
             return _overdue(run, now)
         case Blocked():
             return _blocked(run, proposal, now)
-
-
-def _accept(run: RunView, type_: StateType, name: str, message: str | None = None) -> Accept:
-    return Accept(NewState(type_, name, message), run.attempt, run.retries_used)
-
-
-def _unchanged(run: RunView) -> Accept:
-    return Accept(NewState(run.state, run.name), run.attempt, run.retries_used, run.provisional, recorded=False)
+        case LimitReached():
+            return _limit_reached(run, proposal, now)
 
 
 # --- executors
@@ -103,29 +110,33 @@ def _executor_says(run: RunView, said: ExecutorSays) -> Verdict:
 def _alive(run: RunView) -> Verdict:
     """Let a sign of life open the gate of a claimed run, or bring back one that was given up."""
     waits_by_hand = run.by_hand and not run.provisional
-    if run.state in (StateType.RUNNING, StateType.CANCELLING) or waits_by_hand:
-        return _unchanged(run)
+    is_paused = run.state is StateType.PAUSED and run.leased
+    if run.state in (StateType.RUNNING, StateType.CANCELLING) or is_paused or waits_by_hand:
+        return unchanged(run)
     message = "Its executor came back after its lease had ended." if run.provisional else None
-    return _accept(run, StateType.RUNNING, StateName.RUNNING, message)
+    return accept(run, StateType.RUNNING, StateName.RUNNING, message)
 
 
 def _while_cancelling(run: RunView, state: NewState) -> Verdict:
-    if state.type is StateType.CRASHED:
+    if state.type is StateType.CRASHED or state.name == StateName.SUSPENDED:
         message = f"Its process ended while it was being cancelled: {state.message or state.name}"
-        return _accept(run, StateType.CANCELLED, StateName.CANCELLED, message)
+        return accept(run, StateType.CANCELLED, StateName.CANCELLED, message)
     if state.type.is_terminal:
         return Accept(state, run.attempt, run.retries_used)
-    return _unchanged(run)
+    return unchanged(run)
 
 
 def _while_executing(run: RunView, state: NewState) -> Verdict:
-    if state == NewState(run.state, run.name):
-        return _unchanged(run)
+    begins_asked = state.type is StateType.RUNNING and run.name in ASKED
+    if begins_asked or state == NewState(run.state, run.name):
+        return unchanged(run)
     if state.type in (StateType.FAILED, StateType.CRASHED):
         return _attempt_ended(run, state)
     waits_by_hand = run.by_hand and state.type in (StateType.SCHEDULED, StateType.PENDING)
     if state.type.is_terminal or state.type is StateType.RUNNING or waits_by_hand:
         return Accept(state, run.attempt, run.retries_used)
+    if state.type is StateType.PAUSED:
+        return executor_pauses(run, state)
     return Reject("state_not_allowed", f"an executor cannot set its run {state.type}")
 
 
@@ -183,7 +194,7 @@ def _not_waiting_to_start(run: RunView, attempt: int) -> Reject:
 
 
 def _nowhere_to_run(run: RunView) -> Accept:
-    return _accept(run, StateType.CANCELLED, StateName.CANCELLED, "Its deployment or work pool was deleted.")
+    return accept(run, StateType.CANCELLED, StateName.CANCELLED, "Its deployment or work pool was deleted.")
 
 
 def _never_started(run: RunView, why: str, delay: float) -> Verdict:
@@ -191,7 +202,7 @@ def _never_started(run: RunView, why: str, delay: float) -> Verdict:
         return _nowhere_to_run(run)
     if run.unstarted_claims >= MAX_UNSTARTED_CLAIMS:
         message = f"Claimed {run.unstarted_claims} times and never started; the last time: {why}"
-        return _accept(run, StateType.CRASHED, StateName.CRASHED, message)
+        return accept(run, StateType.CRASHED, StateName.CRASHED, message)
     waiting = NewState(StateType.SCHEDULED, StateName.SCHEDULED, f"It did not start: {why}")
     return Delay(None, waiting, delay, run.attempt, run.retries_used, run.unstarted_claims)
 
@@ -201,14 +212,14 @@ def _never_started(run: RunView, why: str, delay: float) -> Verdict:
 
 def _person_cancels(run: RunView, asked: PersonCancels) -> Verdict:
     if run.state in (StateType.CANCELLING, StateType.CANCELLED):
-        return _unchanged(run)
+        return unchanged(run)
     if run.state.is_terminal:
         return Reject("run_ended", f"the run has ended already: it is {run.name}")
     if run.is_subflow:
         return Reject("is_subflow", "a subflow run ends with the run that called it: cancel that one")
-    if run.state is StateType.RUNNING or (run.by_hand and run.leased):
-        return _accept(run, StateType.CANCELLING, StateName.CANCELLING, asked.message)
-    return _accept(run, StateType.CANCELLED, StateName.CANCELLED, asked.message)
+    if run.state is StateType.RUNNING or (run.leased and (run.by_hand or run.state is StateType.PAUSED)):
+        return accept(run, StateType.CANCELLING, StateName.CANCELLING, asked.message)
+    return accept(run, StateType.CANCELLED, StateName.CANCELLED, asked.message)
 
 
 def _person_retries(run: RunView) -> Verdict:
@@ -232,7 +243,7 @@ def _lease_ended(run: RunView) -> Verdict:
         return Reject("not_leased", f"nobody holds the run: it is {run.name}")
     if run.state is StateType.CANCELLING:
         message = "Its executor fell silent while it was being cancelled."
-        return _accept(run, StateType.CANCELLED, StateName.CANCELLED, message)
+        return accept(run, StateType.CANCELLED, StateName.CANCELLED, message)
     if run.state is StateType.PENDING and not run.by_hand:
         return _never_started(run, "its agent fell silent, or took too long", 0.0)
     if run.state is StateType.SCHEDULED and not run.by_hand:
@@ -245,7 +256,7 @@ def _overdue(run: RunView, now: datetime) -> Verdict:
     waits = run.state is StateType.SCHEDULED and not run.leased and run.claimable
     if not waits or run.name == StateName.LATE or run.due + LATE_AFTER > now:
         return Reject("not_late", f"the run is {run.name}, due at {run.due.isoformat()}")
-    return _accept(run, StateType.SCHEDULED, StateName.LATE, "Nobody has claimed it yet.")
+    return accept(run, StateType.SCHEDULED, StateName.LATE, "Nobody has claimed it yet.")
 
 
 def _blocked(run: RunView, found: Blocked, now: datetime) -> Verdict:
@@ -256,11 +267,26 @@ def _blocked(run: RunView, found: Blocked, now: datetime) -> Verdict:
         if not found.older_begun:
             return Reject("not_waiting", "the earlier run of its schedule has not begun either")
         message = "Skipped: an earlier run of its schedule had not ended."
-        return _accept(run, StateType.CANCELLED, StateName.CANCELLED, message)
+        return accept(run, StateType.CANCELLED, StateName.CANCELLED, message)
     if run.name == StateName.AWAITING_CONCURRENCY_SLOT:
-        return _unchanged(run)
+        return unchanged(run)
     message = "It waits for another run of its schedule."
-    return _accept(run, StateType.SCHEDULED, StateName.AWAITING_CONCURRENCY_SLOT, message)
+    return accept(run, StateType.SCHEDULED, StateName.AWAITING_CONCURRENCY_SLOT, message)
+
+
+def _limit_reached(run: RunView, reached: LimitReached, now: datetime) -> Verdict:
+    waits = run.state is StateType.SCHEDULED and not run.leased and run.claimable
+    if not waits or run.due > now:
+        return Reject("not_waiting", f"the run is {run.name}, due at {run.due.isoformat()}")
+    runs = "1 run" if reached.limit == 1 else f"{reached.limit} runs"
+    # One that was executed before is not new: it waits, whatever becomes of others.
+    if reached.cancels and run.attempt == 0:
+        message = f"Cancelled: its deployment's limit of {runs} at once was reached."
+        return accept(run, StateType.CANCELLED, StateName.CANCELLED, message)
+    if run.name == StateName.AWAITING_CONCURRENCY_SLOT:
+        return unchanged(run)
+    message = f"It waits for others of its deployment: the limit is {runs} at once."
+    return accept(run, StateType.SCHEDULED, StateName.AWAITING_CONCURRENCY_SLOT, message)
 
 
 def is_first_start(run: RunView) -> bool:

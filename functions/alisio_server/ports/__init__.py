@@ -165,3 +165,31 @@ class Timers(Protocol):
             OSError: The timers cannot be reached.
         """
         ...
+
+
+class Cipher(Protocol):
+    """What secrets are encrypted with before they are stored."""
+
+    def encrypt(self, content: bytes, context: Mapping[str, str]) -> bytes:
+        """Encrypt content.
+
+        Args:
+            content: What to encrypt.
+            context: What it belongs to, such as a table and a row: it is no secret, and wanted again to decrypt.
+
+        Returns:
+            The encrypted content, which tells the key that it takes; so keys can be turned over.
+
+        Raises:
+            UnavailableError: The key cannot be used at the moment.
+        """
+        ...
+
+    def decrypt(self, content: bytes, context: Mapping[str, str]) -> bytes:
+        """Decrypt content.
+
+        Raises:
+            ConflictError: `secrets_unreadable`: its key is gone, or this is not what was encrypted in this context.
+            UnavailableError: The key cannot be used at the moment.
+        """
+        ...

@@ -55,6 +55,12 @@ def deploy(
     tag: TagOption = None,
     version: Annotated[str | None, typer.Option(help="In place of the flow's own.")] = None,
     description: Annotated[str | None, typer.Option(help="In place of the flow's own.")] = None,
+    concurrency_limit: Annotated[
+        int | None, typer.Option("--concurrency-limit", "-cl", min=1, help="How many of its runs at once.")
+    ] = None,
+    collision_strategy: Annotated[
+        str | None, typer.Option(help="What becomes of runs beyond the limit: ENQUEUE or CANCEL_NEW.")
+    ] = None,
     file: Annotated[Path, typer.Option(help="The project file.")] = Path("alisio.yaml"),
     all_: Annotated[bool, typer.Option("--all", help="Every deployment of the project file.")] = False,
     output: OutputOption = Output.TABLE,
@@ -74,6 +80,7 @@ def deploy(
         "version": version,
         "description": description,
         "schedules": schedules or None,
+        "limits": _read_limits(concurrency_limit, collision_strategy),
     }
     said: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if entrypoint is not None:
@@ -135,6 +142,7 @@ def _plan_of(file: Path, entry: DeploymentEntry, said: dict[str, Any]) -> Plan:
         schedules=[schedule.to_spec() for schedule in entry.schedules],
         description=entry.description,
         version=entry.version,
+        limits={} if entry.concurrency_limit is None else entry.concurrency_limit.to_spec(),
     )
     return replace(plan, **said)
 
@@ -165,6 +173,20 @@ def _deploy_all(planned: list[tuple[Source, Plan]], output: Output) -> None:
                 typer.echo(f"  run it with `alisio deployment run '{address}'`")
     if output is Output.JSON:
         show_json([deployment.model_dump(mode="json") for deployment in deployed])
+
+
+def _read_limits(limit: int | None, strategy: str | None) -> dict[str, Any] | None:
+    from alisio.contract.limits import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+
+    if limit is None and strategy is None:
+        return None
+    if limit is None:
+        raise CommandError("--collision-strategy goes with --concurrency-limit")
+    strategies = list(ConcurrencyLimitStrategy)
+    if strategy is not None and strategy.upper() not in strategies:
+        raise CommandError(f"--collision-strategy {strategy!r} must be {' or '.join(strategies)}")
+    chosen = ConcurrencyLimitStrategy(strategy.upper() if strategy else ConcurrencyLimitStrategy.ENQUEUE)
+    return ConcurrencyLimitConfig(limit=limit, collision_strategy=chosen).to_spec()
 
 
 def _read_schedules(

@@ -11,15 +11,21 @@ import typer
 from alisio.cli import (
     agents,
     api_keys,
+    artifacts,
+    assets,
     audit,
+    blocks,
     cloud,
     config,
     deploy,
     deployments,
+    events,
     flow_runs,
     flows,
+    limits,
     server,
     task_runs,
+    variables,
     work_pools,
     work_queues,
 )
@@ -40,18 +46,25 @@ app.command("deploy", epilog=deploy.EXAMPLE)(deploy.deploy)
 for group in (
     agents,
     api_keys,
+    artifacts,
+    assets,
     audit,
+    blocks,
     cloud,
     config,
     deployments,
+    events,
     flow_runs,
     flows,
+    limits,
     server,
     task_runs,
+    variables,
     work_pools,
     work_queues,
 ):
     app.add_typer(group.app)
+app.add_typer(limits.tags_app)
 
 
 @app.callback()

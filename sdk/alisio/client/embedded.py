@@ -98,6 +98,7 @@ def server_settings(
             task_runs=_kept(settings.retention_task_runs),
             logs=_kept(settings.retention_logs),
             audit_log=_kept(settings.retention_audit_log),
+            events=_kept(settings.retention_events),
         ),
         database_pool_size=settings.api_database_pool_size,
         workers=workers,

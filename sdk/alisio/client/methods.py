@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
+from alisio.client.around_methods import AroundMethods
+from alisio.client.block_methods import BlockMethods
 from alisio.client.calls import access, deployments, runs, work_pools
 from alisio.client.calls.base import Call
+from alisio.client.control_methods import ControlMethods
+from alisio.client.limit_methods import LimitMethods
 from alisio.contract.access import ApiKey, ApiKeyCreate, AuditRecord, CreatedApiKey
 from alisio.contract.base import Count, Page
 from alisio.contract.deployments import (
@@ -57,7 +61,7 @@ from alisio.contract.work_pools import (
 AnswerT = TypeVar("AnswerT")
 
 
-class RouteMethods(ABC):
+class RouteMethods(AroundMethods, ControlMethods, BlockMethods, LimitMethods):
     """One method a route. Every one raises `ApiUnreachableError` and the `ApiError`s.
 
     Lists come as pages: `filter_*` take a query with a `cursor`, `list_*` take it as an argument.

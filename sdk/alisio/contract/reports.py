@@ -48,6 +48,8 @@ class TaskRunNews(Request):
     index: Annotated[int, Field(ge=0)]
     tags: list[Tag] = Field(default_factory=list, max_length=100)
     inputs: dict[str, list[UUID]] = Field(default_factory=dict)
+    materializes: JsonObject | None = None
+    """A `MaterializationNews` of `alisio.contract.news`, which is loaded only where there is one."""
     states: Annotated[States, Field(min_length=1)]
 
 
@@ -100,6 +102,8 @@ class Report(Request):
         sequence: 1, 2, 3 … within the attempt. One already applied is a no-op that gets the present answer;
             one that skips a number is refused with 409 `report_out_of_order`.
         states: States of the run itself since the last report, oldest first.
+        artifacts: Each an `ArtifactNews` of `alisio.contract.news`, which is loaded only where there is one.
+        events: Likewise, each an `EventNews`.
         dropped_logs: How many log lines the sender let go since the last report, for want of room.
     """
 
@@ -110,6 +114,8 @@ class Report(Request):
     states: States = Field(default_factory=list)
     subflows: list[SubflowNews] = Field(default_factory=list, max_length=MAX_REPORT_ROWS)
     task_runs: list[TaskRunNews] = Field(default_factory=list, max_length=MAX_REPORT_ROWS)
+    artifacts: list[JsonObject] = Field(default_factory=list, max_length=MAX_REPORT_ROWS)
+    events: list[JsonObject] = Field(default_factory=list, max_length=MAX_REPORT_ROWS)
     logs: list[LogLine] = Field(default_factory=list, max_length=MAX_REPORT_ROWS)
     dropped_logs: Annotated[int, Field(ge=0)] = 0
 
@@ -119,6 +125,10 @@ class DirectiveKind(StrEnum):
 
     CANCEL = "cancel"
     """Stop the run; then report CANCELLED."""
+    PAUSE = "pause"
+    """Let the run pause at its next task; it asks for that as for a pause of its own."""
+    SUSPEND = "suspend"
+    """Likewise, and report PAUSED, named Suspended, as the last state of the attempt."""
     RETRY = "retry"
     """Run the flow again in a new child after `delay_seconds`, reporting as `attempt` from sequence 1."""
 
@@ -139,9 +149,11 @@ class ReportAnswer(Answer):
         state: The run's state now. An executor whose run is terminal or SCHEDULED, and that has no directive,
             is done.
         lease_seconds: How long the lease lasts from now; send the next report well before.
+        limited_tags: The tags with a limit: a task that has one of them takes a slot of it before it runs.
     """
 
     sequence: int
     state: StateRecord
     lease_seconds: float
     directives: list[Directive] = Field(default_factory=list)
+    limited_tags: list[str] = Field(default_factory=list)

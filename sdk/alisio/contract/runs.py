@@ -73,6 +73,8 @@ class FlowRunCreate(Request):
         parameters: Laid over the deployment's own; checked against its parameter schema.
         due: When to start; at once where it is not given.
         idempotency_key: The same key for the same deployment gives back the first run.
+        work_queue_name: Another queue of the deployment's pool.
+        parent_flow_run_id: The run whose subflow it is to be: it is cancelled with that one.
     """
 
     parameters: BoundedObject = Field(default_factory=dict)
@@ -81,6 +83,8 @@ class FlowRunCreate(Request):
     job_variables: BoundedObject = Field(default_factory=dict)
     due: Timestamp | None = None
     idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    work_queue_name: Name | None = None
+    parent_flow_run_id: UUID | None = None
 
 
 class FlowRunSort(StrEnum):

@@ -197,6 +197,7 @@ class Job(Answer):
     """All that is needed to execute one attempt of a flow run.
 
     Attributes:
+        retries_used: How many of the run's retries its attempts have used so far.
         due: It may lie up to two seconds ahead; the agent waits that out.
         scheduled_start_time: What it stands for: the time of its schedule, else when it is due.
         start_timeout_seconds: How long the agent may keep it PENDING.
@@ -204,7 +205,9 @@ class Job(Answer):
 
     flow_run_id: UUID
     attempt: int
+    retries_used: int = 0
     flow_run_name: str
+    flow_id: UUID
     flow_name: str
     deployment_id: UUID
     deployment_name: str

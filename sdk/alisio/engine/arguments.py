@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from types import CoroutineType
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from alisio.contract.states import StateType
 from alisio.engine.provenance import LEAVES, Provenance
 from alisio.futures import TaskRunFuture
+from alisio.logging import get_logger
 from alisio.states import State
-from alisio.utilities.annotations import allow_failure, unmapped
+from alisio.utilities.annotations import Annotation, allow_failure, opaque, quote
 
 Link: TypeAlias = "TaskRunFuture[Any] | State[Any]"
-_DIRECT = (TaskRunFuture, State, unmapped, allow_failure)
+_DIRECT = (TaskRunFuture, State, Annotation)
 
 SEARCHED_DEEPLY = 1_000
 """Where nothing lies within the first elements of a long collection, the others are not looked into: a million
@@ -62,24 +64,46 @@ def _search(value: Any, found: Found, provenance: Provenance | None, failure_all
         if value.task_run_id is not None:
             found.sources.append(value.task_run_id)
         return
-    if isinstance(value, unmapped | allow_failure):
+    if isinstance(value, Annotation):
         found.to_rewrite = True
-        allowed = failure_allowed or isinstance(value, allow_failure)
-        _search(value.value, found, provenance, allowed, seen)
+        if not _is_closed(value):
+            allowed = failure_allowed or isinstance(value, allow_failure)
+            _search(value.value, found, provenance, allowed, seen)
         return
     source = provenance.source_of(value) if provenance is not None else None
     if source is not None:
         found.sources.append(source)
-        return
+    elif id(value) not in seen:
+        seen.add(id(value))
+        _search_within(value, found, provenance, failure_allowed, seen)
+
+
+def _search_within(
+    value: Any, found: Found, provenance: Provenance | None, failure_allowed: bool, seen: set[int]
+) -> None:
     children = _children(value)
-    if children is None or id(value) in seen:
+    if children is None:
+        _warn_of_coroutine(value)
         return
-    seen.add(id(value))
     for place, child in enumerate(children):
         if type(child) in LEAVES:
             continue
         if place < SEARCHED_DEEPLY or found.to_rewrite or isinstance(child, _DIRECT):
             _search(child, found, provenance, failure_allowed, seen)
+
+
+def _is_closed(value: Annotation[Any]) -> bool:
+    """Tell whether nothing is looked for in what is marked so."""
+    return isinstance(value, quote) or (isinstance(value, opaque) and not isinstance(value.value, _DIRECT))
+
+
+def _warn_of_coroutine(value: Any) -> None:
+    """Warn where the argument is an asynchronous task or flow that was called and not awaited."""
+    if type(value) is CoroutineType and value.__qualname__.startswith(("task ", "flow ")):
+        get_logger("arguments").warning(
+            "an argument is the coroutine of %s: await it, or submit() it, and pass on what that gives",
+            value.__qualname__,
+        )
 
 
 def _children(value: Any) -> Iterable[Any] | None:
@@ -89,6 +113,8 @@ def _children(value: Any) -> Iterable[Any] | None:
         return list(value.values())
     if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
         return [getattr(value, name, None) for name in value.__dataclass_fields__]
+    if hasattr(type(value), "__pydantic_fields__"):
+        return list(vars(value).values())
     return None
 
 
@@ -137,7 +163,9 @@ def substitute(value: Any, replace: Callable[[Link, bool], Any], failure_allowed
         return value
     if isinstance(value, TaskRunFuture | State):
         return replace(value, failure_allowed)
-    if isinstance(value, unmapped | allow_failure):
+    if isinstance(value, Annotation):
+        if _is_closed(value):
+            return value.value
         return substitute(value.value, replace, failure_allowed or isinstance(value, allow_failure))
     if isinstance(value, list | tuple | set | frozenset):
         elements = [substitute(element, replace, failure_allowed) for element in value]
@@ -148,7 +176,9 @@ def substitute(value: Any, replace: Callable[[Link, bool], Any], failure_allowed
         items = {key: substitute(item, replace, failure_allowed) for key, item in value.items()}
         return value if all(items[key] is value[key] for key in value) else items
     if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-        return _substitute_fields(value, replace, failure_allowed)
+        return _substitute_fields(value, value.__dataclass_fields__, replace, failure_allowed)
+    if hasattr(type(value), "__pydantic_fields__"):
+        return _substitute_fields(value, vars(value), replace, failure_allowed)
     return value
 
 
@@ -160,9 +190,11 @@ def _rebuilt(value: Any, elements: list[Any]) -> Any:
     return type(value)(elements)
 
 
-def _substitute_fields(value: Any, replace: Callable[[Link, bool], Any], failure_allowed: bool) -> Any:
+def _substitute_fields(
+    value: Any, names: Iterable[str], replace: Callable[[Link, bool], Any], failure_allowed: bool
+) -> Any:
     changed = {}
-    for name in value.__dataclass_fields__:
+    for name in names:
         old = getattr(value, name, None)
         new = substitute(old, replace, failure_allowed)
         if new is not old:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import re
-from collections.abc import Callable, Mapping, Sequence
-from string import Formatter
-from typing import Any, Self, TypeAlias, cast
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TypeVar, cast
 
 from alisio.contract.retries import delay_before
+from alisio.engine import option_checks as checks
 from alisio.exceptions import ParameterError
+from alisio.options import CommonOptions, Hook
 from alisio.results.options import checked_options
 
-RunName: TypeAlias = "str | Callable[[], str]"
-RetryDelay: TypeAlias = "float | Sequence[float] | Callable[[int], Sequence[float]]"
+H = TypeVar("H", bound=Callable[..., object])
+
 RESERVED = ("return_state", "wait_for")
+_COMMON = frozenset(CommonOptions.__annotations__)
 
 
 class Definition:
@@ -24,64 +25,92 @@ class Definition:
 
     Attributes:
         fn: The user's function.
+        options: Those that were given, as they were.
         name: What its runs are listed under.
         description: By default the function's docstring.
-        is_async: Whether it must be awaited.
+        is_async: Whether it must be awaited, or, where it is a generator, iterated over by `async for`.
+        is_generator: Whether it yields.
         run_name: A template over its parameters, or a function that makes the name.
         retries: How often to run it again when it fails.
         retry_delays: Seconds before retry 1, 2, …; the last one serves for those beyond; empty: none.
-        given_delay: What the delays were made from, for a definition with another number of retries.
         timeout_seconds: How long one attempt may take; None: as long as it needs.
         log_prints: Whether `print` writes to the run's log; None: as the run around it does.
+        retry_condition_fn: Asked before each retry whether to; None: always.
+        retry_jitter_factor: By how much a delay may be longer.
+        hooks: What is called when its runs come to certain states, by the option; none are there without any.
         results: What is said about its results.
     """
 
     kind = "function"
+    hook_options: tuple[str, ...] = ()
+    own_options: frozenset[str] = frozenset()
+    retry_condition_fn: Callable[..., Any] | None = None
+    retry_jitter_factor = 0.0
 
-    def __init__(
-        self,
-        fn: Callable[..., Any],
-        *,
-        name: str,
-        description: str | None,
-        run_name: RunName | None,
-        retries: int,
-        retry_delay_seconds: RetryDelay,
-        timeout_seconds: float | None,
-        log_prints: bool | None,
-        results: Mapping[str, Any],
-    ) -> None:
-        if not callable(fn):
+    def __init__(self, fn: Any, options: Mapping[str, Any]) -> None:
+        function = fn.__func__ if isinstance(fn, classmethod | staticmethod) else fn
+        if not callable(function):
             raise TypeError(f"@{self.kind} goes on a function, not on {fn!r}")
-        if not isinstance(name, str):
-            raise ValueError(f"{self.kind} {name!r}: its name must be a text")
-        functools.update_wrapper(cast(Any, self), fn)
-        self.fn = fn
-        self.name = name
-        self.description = description if description is not None else inspect.getdoc(fn)
-        self.is_async = inspect.iscoroutinefunction(fn)
-        self.retries = self._checked_retries(retries)
-        self.given_delay = retry_delay_seconds
-        self.retry_delays = self._checked_delays(retry_delay_seconds)
-        self.timeout_seconds = self._checked_timeout(timeout_seconds)
-        self.log_prints = log_prints
-        self.results = checked_options(self.kind, name, results)
-        self.signature = inspect.signature(fn)
-        self._plain_names = _plain_names(self.signature)
-        self.run_name = self._checked_run_name(run_name)
+        functools.update_wrapper(cast(Any, self), function)
+        self.fn: Callable[..., Any] = function
+        self.options = {option: value for option, value in options.items() if value is not None}
+        self.name: str = self._checked_name(options.get("name") or self._default_name())
+        label = self.label
+        self.description: str | None = checks.checked_text(label, "description", options.get("description"))
+        if self.description is None:
+            self.description = inspect.getdoc(function)
+        self.is_generator: bool = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+        self.is_async: bool = inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+        self.retries: int = checks.checked_retries(label, options.get("retries"))
+        self.retry_delays: tuple[float, ...] = checks.checked_delays(
+            label, options.get("retry_delay_seconds"), self.retries
+        )
+        self.timeout_seconds: float | None = checks.checked_timeout(label, options.get("timeout_seconds"))
+        self.log_prints: bool | None = checks.checked_flag(label, "log_prints", options.get("log_prints"))
+        self.hooks: dict[str, list[Hook]] = checks.checked_hooks(label, options, self.hook_options)
+        others = {option: value for option, value in options.items() if option not in _COMMON | self.own_options}
+        self.results = checked_options(self.kind, self.name, others)
+        self._descriptor = fn if function is not fn else None
+        self._take_signature(inspect.signature(function))
+        run_name = f"{self.kind}_run_name"
+        self.run_name = checks.checked_run_name(label, run_name, options.get(run_name), self.signature)
         for reserved in RESERVED:
             if reserved in self.signature.parameters:
-                raise ValueError(f"{self.kind} {name!r}: {reserved!r} cannot be the name of a parameter of it")
+                raise ValueError(f"{label}: {reserved!r} cannot be the name of a parameter of it")
+
+    @property
+    def label(self) -> str:
+        """What messages call it, such as `flow 'etl'`."""
+        return f"{self.kind} {self.name!r}"
 
     def __get__(self, instance: object, owner: type | None = None) -> Self:
-        """Bind the function to an instance, as Python does for methods."""
-        if instance is None:
+        """Bind the function to an instance or a class, as Python does for methods."""
+        if isinstance(self._descriptor, staticmethod) or (instance is None and self._descriptor is None):
             return self
         bound = copy.copy(self)
-        bound.fn = self.fn.__get__(instance, owner)
-        bound.signature = inspect.signature(bound.fn)
-        bound._plain_names = _plain_names(bound.signature)
+        bound._descriptor = None
+        bound.fn = (self._descriptor or self.fn).__get__(instance, owner)
+        bound.signature, bound._plain_names = self._bound_signature(bound.fn)
         return bound
+
+    def on_completion(self, hook: H) -> H:
+        """Call this function when a run has COMPLETED: `@etl.on_completion`."""
+        return self._add_hook("on_completion", hook)
+
+    def on_failure(self, hook: H) -> H:
+        """Call this function when a run has FAILED and is not retried: `@etl.on_failure`."""
+        return self._add_hook("on_failure", hook)
+
+    def on_running(self, hook: H) -> H:
+        """Call this function when a run begins, in each attempt: `@etl.on_running`."""
+        return self._add_hook("on_running", hook)
+
+    def options_with(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Give its options, hooks that were added since among them, with others laid over; None changes nothing."""
+        given = {option: value for option, value in changes.items() if value is not None}
+        # A folder for results stays where it was when it was first named.
+        own = {option: getattr(self.results, option, value) for option, value in self.options.items()}
+        return {**own, **self.hooks, **given}
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
         """Match arguments to parameters.
@@ -92,7 +121,7 @@ class Definition:
         try:
             return self.signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise ParameterError(f"{self.kind} {self.name!r}: {error}") from None
+            raise ParameterError(f"{self.label}: {error}") from None
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Match arguments to parameters, and give them by name; what is left to its default is not among them.
@@ -109,41 +138,30 @@ class Definition:
         """Tell how many seconds to wait before a retry, counted from 1."""
         return delay_before(retry, self.retry_delays)
 
-    def _checked_retries(self, retries: int) -> int:
-        if not isinstance(retries, int) or not 0 <= retries <= 1_000:
-            raise ValueError(f"{self.kind} {self.name!r}: retries must be a number from 0 to 1000, not {retries!r}")
-        return retries
+    def _default_name(self) -> str:
+        return str(getattr(self.fn, "__name__", self.kind))
 
-    def _checked_delays(self, delay: RetryDelay) -> tuple[float, ...]:
-        if callable(delay):
-            delay = delay(self.retries)
-        delays: Sequence[float] = (delay,) if isinstance(delay, int | float) else delay
-        if not isinstance(delays, Sequence) or not all(
-            isinstance(seconds, int | float) and 0 <= seconds < float("inf") for seconds in delays
-        ):
-            raise ValueError(f"{self.kind} {self.name!r}: retry delays must be seconds, 0 or more, not {delay!r}")
-        return tuple(float(seconds) for seconds in delays[:1_000] if self.retries)
+    def _checked_name(self, name: Any) -> str:
+        if not isinstance(name, str):
+            raise ValueError(f"{self.kind} {name!r}: its name must be a text")
+        return name
 
-    def _checked_timeout(self, timeout: float | None) -> float | None:
-        if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
-            raise ValueError(f"{self.kind} {self.name!r}: timeout_seconds must be more than 0, not {timeout!r}")
-        return timeout
+    def _add_hook(self, option: str, hook: H) -> H:
+        checks.checked_function(self.label, option, hook)
+        self.hooks.setdefault(option, []).append(hook)
+        return hook
 
-    def _checked_run_name(self, run_name: RunName | None) -> RunName | None:
-        if run_name is None or callable(run_name):
-            return run_name
-        option = f"{self.kind} {self.name!r}: {self.kind}_run_name"
-        if not isinstance(run_name, str) or not run_name:
-            raise ValueError(f"{option} must be a text or a function that makes one, not {run_name!r}")
-        try:
-            fields = [field for _, field, _, _ in Formatter().parse(run_name) if field is not None]
-        except ValueError as error:
-            raise ValueError(f"{option} {run_name!r} is no template: {error}") from None
-        for name in (re.split(r"[.\[]", field, maxsplit=1)[0] for field in fields):
-            if name not in self.signature.parameters:
-                there = ", ".join(self.signature.parameters) or "none"
-                raise ValueError(f"{option} has {name!r}, which is no parameter; there are: {there}")
-        return run_name
+    def _take_signature(self, signature: inspect.Signature) -> None:
+        self.signature = signature
+        self._plain_names = _plain_names(signature)
+        self._bound: tuple[inspect.Signature, tuple[str, ...]] | None = None
+
+    def _bound_signature(self, function: Callable[..., Any]) -> tuple[inspect.Signature, tuple[str, ...]]:
+        # It is the same for all instances, and takes longer to find than a task takes to run.
+        if self._bound is None:
+            signature = inspect.signature(function)
+            self._bound = signature, _plain_names(signature)
+        return self._bound
 
 
 def _plain_names(signature: inspect.Signature) -> tuple[str, ...]:

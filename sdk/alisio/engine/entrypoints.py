@@ -28,6 +28,22 @@ def is_loading() -> bool:
     return bool(_loading) and threading.get_ident() in _loading
 
 
+@contextmanager
+def only_loading() -> Iterator[None]:
+    """Have flows that are called at the level of modules run nothing, while this thread imports their files."""
+    thread = threading.get_ident()
+    _loading.add(thread)
+    try:
+        yield
+    finally:
+        _loading.discard(thread)
+
+
+def is_entrypoint(module: ModuleType) -> bool:
+    """Tell whether a module is a flow's own file, loaded here from its path."""
+    return hasattr(module, _OURS)
+
+
 def load_flow(entrypoint: str, base: Path) -> Flow[Any, Any]:
     """Load a flow.
 
@@ -47,6 +63,20 @@ def load_flow(entrypoint: str, base: Path) -> Flow[Any, Any]:
     where, separator, name = entrypoint.rpartition(":")
     if not separator or not where or not name:
         raise EntrypointError(f"{entrypoint!r} is no entrypoint: write path/to/file.py:function")
+    module = load_module(where, base)
+    return _flow_in(module, where, name)
+
+
+def load_module(where: str, base: Path) -> ModuleType:
+    """Load a module of the user's; flows that it calls at its level run nothing meanwhile.
+
+    Args:
+        where: `path/to/file.py`, relative to `base`, or `package.module`.
+        base: The project's folder; it and the file's own become places to import from.
+
+    Raises:
+        EntrypointError: It cannot be loaded. The text is one line; the cause is the code's own exception.
+    """
     base = base.absolute()
     is_file = where.endswith(".py")
     path = base / where
@@ -54,8 +84,7 @@ def load_flow(entrypoint: str, base: Path) -> Flow[Any, Any]:
         raise EntrypointError(f"there is no file {where} in {base}")
     _importable_from(base, path.parent if is_file else base)
     with _loading_code(where, path if is_file else None):
-        module = _load_file(path) if is_file else importlib.import_module(where)
-    return _flow_in(module, where, name)
+        return _load_file(path) if is_file else importlib.import_module(where)
 
 
 def _flow_in(module: ModuleType, where: str, name: str) -> Flow[Any, Any]:
@@ -113,7 +142,7 @@ def _loading_code(where: str, path: Path | None) -> Iterator[None]:
         raise EntrypointError(f"{where} exited with {error.code!r} while it was loaded") from error
     except ModuleNotFoundError as error:
         if path is None and error.name is not None and (where == error.name or where.startswith(f"{error.name}.")):
-            raise EntrypointError(f"there is no module {where!r} to load the flow from") from error
+            raise EntrypointError(f"there is no module {where!r} to load") from error
         raise EntrypointError(_one_line(error, where, path)) from error
     except AlisioError as error:
         raise EntrypointError(f"{where}: {error}") from error

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 from alisio.context import current_flow_run, current_tags, current_task_run
 from alisio.contract.states import StateName, StateType
 from alisio.engine.arguments import Found, find, futures_in, result_of, state_of, substitute, unfit_input
-from alisio.engine.effects import Invoke, Steps, Wait
+from alisio.engine.effects import Effect, Invoke, Steps, Wait
 from alisio.engine.outbox import Outbox
 from alisio.engine.parameters import validated
-from alisio.engine.rules import aborted_state, attempt, failed, log_end, persisted, with_retries
+from alisio.engine.rules import (
+    aborted_state,
+    attempt,
+    failed,
+    hooks_at_end,
+    hooks_at_start,
+    log_end,
+    persisted,
+    with_retries,
+)
 from alisio.engine.run_names import make_run_name
 from alisio.engine.runs import FlowRun
-from alisio.exceptions import ParameterError
+from alisio.exceptions import ParameterError, Pause
 from alisio.flows import Flow
 from alisio.futures import TaskRunFuture
 from alisio.logging import RunLogger, capture_prints
@@ -63,22 +73,37 @@ def flow_steps(run: FlowRun, wait_for: Any = None) -> Steps:
     Raises:
         BaseException: It was aborted; that is recorded.
     """
-    flow_token = current_flow_run.set(run)
-    task_token = current_task_run.set(None)
+    # Not by tokens: what iterates over an asynchronous generator may end it in another context.
+    outer_flow_run, outer_task_run = current_flow_run.get(), current_task_run.get()
+    current_flow_run.set(run)
+    current_task_run.set(None)
     try:
-        state = yield from _to_end(run, wait_for)
+        state = yield from _to_end_or_pause(run, wait_for)
     except BaseException as error:
-        state = aborted_state(run, error)
-        _abandon_futures(run, state)
-        log_end(run, state)
-        run.note_end(state)
+        try:
+            if run.ending is None:
+                yield from _abort(run, error)
+        finally:
+            run.note_ending()
         raise
     finally:
-        current_task_run.reset(task_token)
-        current_flow_run.reset(flow_token)
+        current_task_run.set(outer_task_run)
+        current_flow_run.set(outer_flow_run)
         run.stop_task_runner()
         _abandon_dropped(run)
     return state
+
+
+def _to_end_or_pause(run: FlowRun, wait_for: Any) -> Steps:
+    try:
+        return (yield from _to_end(run, wait_for))
+    except Pause as signal:
+        from alisio.engine.pausing import suspended
+
+        state = yield from suspended(run, signal)
+        if run.root is not run:
+            raise
+        return state
 
 
 def _to_end(run: FlowRun, wait_for: Any) -> Steps:
@@ -94,8 +119,20 @@ def _to_end(run: FlowRun, wait_for: Any) -> Steps:
     if not state.type.is_terminal:
         state = State(StateType.FAILED, None, f"the flow returned a state that is not final: {state!r}")
     log_end(run, state)
+    if run.definition.hooks:
+        yield from hooks_at_end(run, state)
     run.note_end(state)
     return state
+
+
+def _abort(run: FlowRun, error: BaseException) -> Generator[Effect, Any, None]:
+    state = aborted_state(run, error)
+    _abandon_futures(run, state)
+    log_end(run, state)
+    # Where a generator is let go there is nobody any more to wait for a hook.
+    if run.definition.hooks and not isinstance(error, GeneratorExit):
+        yield from hooks_at_end(run, state)
+    run.note_end(state)
 
 
 def _attempts(run: FlowRun, problem: ParameterError | None) -> Steps:
@@ -105,6 +142,8 @@ def _attempts(run: FlowRun, problem: ParameterError | None) -> Steps:
     RunLogger(run).info("flow %r started", run.definition.name)
     if problem is not None:
         return failed(run, problem)
+    if run.definition.hooks:
+        yield from hooks_at_start(run)
     return (yield from with_retries(run, lambda: _attempt(run)))
 
 
@@ -117,7 +156,7 @@ def _take_results(run: FlowRun, found: dict[str, Found]) -> None:
 def _ready_parameters(run: FlowRun) -> ParameterError | None:
     flow = run.definition
     try:
-        if flow.validate_parameters:
+        if flow.should_validate_parameters:
             run.parameters = validated(flow, run.parameters)
         run.parameters = flow.with_defaults(run.parameters)
         run.show_parameters()
@@ -138,6 +177,7 @@ def _not_ready(run: FlowRun, upstream: State[Any]) -> State[Any]:
 def _attempt(run: FlowRun) -> Steps:
     flow = run.definition
     args, kwargs = flow.arguments_from(run.parameters)
+    run.failures.clear()
     state = yield from attempt(run, Invoke(flow.fn, args, kwargs, flow.timeout_seconds))
     if state.name == StateName.TIMED_OUT:
         _abandon_futures(run, state)
@@ -148,7 +188,23 @@ def _attempt(run: FlowRun) -> Steps:
                 future.abandon(Cancelled(message="its flow failed before it started"))
     while run.futures:
         yield Wait(list(run.futures))
-    return _settled(state) if state.type is StateType.COMPLETED else state
+    if state.type is StateType.COMPLETED:
+        state = _settled(state)
+        _tell_unseen_failures(run)
+    return state
+
+
+def _tell_unseen_failures(run: FlowRun) -> None:
+    """Warn of tasks that were submitted and failed, while the flow goes well, since its code has not looked."""
+    names = [name for name, future in run.failures if not future.seen]
+    if names:
+        shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+        RunLogger(run).warning(
+            "%d of its submitted tasks failed, and nobody asked for the result: %s; call result() on their futures, "
+            "or return them",
+            len(names),
+            shown,
+        )
 
 
 def _settled(state: State[Any]) -> State[Any]:

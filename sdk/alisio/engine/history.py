@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from alisio.contract.states import StateType
+from alisio.contract.states import StateName, StateType
 
 MAX_STATES = 1_000
 
@@ -18,6 +18,11 @@ class StateEntry(NamedTuple):
     message: str | None
     at: float
     result: str | None = None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing comes after it in this process."""
+        return self.type.is_terminal or self.name == StateName.SUSPENDED
 
     def to_record(self) -> dict[str, Any]:
         """Give it as a `StateRecord` of the contract."""

@@ -15,8 +15,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from alisio.contract.states import StateType
+from alisio.engine.base_run import Run
+from alisio.engine.history import StateEntry
 from alisio.engine.jsonable import clean_text
-from alisio.engine.runs import FlowRun, Run, TaskRun
+from alisio.engine.limited_tags import LimitedTags
+from alisio.engine.runs import FlowRun, TaskRun
 
 MAX_ROWS = 1_000
 FULL_AT_BYTES = 350_000
@@ -61,9 +64,13 @@ class Outbox:
     Args:
         wake: Called when there are news after there were none.
         wake_for_log: Called instead, for each log line, in the thread that has logged it.
+
+    Attributes:
+        limited_tags: The tags with a limit, as far as the server has told.
     """
 
     def __init__(self, wake: Callable[[], None], wake_for_log: Callable[[], None] | None = None) -> None:
+        self.limited_tags = LimitedTags()
         self._wake = wake
         self._wake_for_log = wake_for_log
         self._lock = threading.Lock()
@@ -72,15 +79,23 @@ class Outbox:
         self._announced = False
         self._facts_told = False
         self._states_told = 0
+        self._ending: StateEntry | None = None
         self._subflows: dict[FlowRun, None] = {}
         self._task_runs: dict[TaskRun, None] = {}
+        self._rows: dict[tuple[str, str], dict[str, Any]] = {}
         self._logs: deque[LogEntry] = deque()
         self._log_bytes = 0
         self._dropped_logs = 0
 
-    def open(self, root: FlowRun) -> None:
-        """Say whose outbox it is; news of that run are states of the root, not of a subflow."""
+    def open(self, root: FlowRun, *, facts: bool = True) -> None:
+        """Say whose outbox it is; news of that run are states of the root, not of a subflow.
+
+        Args:
+            root: The run.
+            facts: Whether to tell its facts.
+        """
         self._root = root
+        self._facts_told = not facts
 
     @property
     def root(self) -> FlowRun:
@@ -98,7 +113,12 @@ class Outbox:
     def has_news(self) -> bool:
         """Whether there is something to take."""
         return not self._muted and bool(
-            self._states_told < len(self.root.history) or self._task_runs or self._logs or self._subflows
+            self._states_told < len(self.root.history)
+            or self._ending is not None
+            or self._task_runs
+            or self._logs
+            or self._subflows
+            or self._rows
         )
 
     def put(self, run: Run) -> None:
@@ -111,6 +131,26 @@ class Outbox:
         elif isinstance(run, FlowRun) and run is not self._root:
             with self._lock:
                 self._subflows[run] = None
+        self._announce()
+
+    def tell_ending(self, entry: StateEntry) -> None:
+        """Tell the supervisor, if there is one, which state the root has ended in before its hooks are called."""
+        if self.root.supervised and not self._muted:
+            self._ending = entry
+            # As with a line of the log: what comes next may kill the process.
+            (self._wake_for_log or self._announce)()
+
+    def put_row(self, kind: str, row: dict[str, Any]) -> None:
+        """Note a row that is news already; one of the same `id` that still waits is replaced.
+
+        Args:
+            kind: `artifacts` or `events`.
+            row: JSON data, as the contract has it.
+        """
+        if self._muted:
+            return
+        with self._lock:
+            self._rows[kind, row["id"]] = row
         self._announce()
 
     def put_log(self, entry: LogEntry) -> None:
@@ -129,6 +169,11 @@ class Outbox:
         else:
             self._wake_for_log()
 
+    def miss_logs(self, count: int) -> None:
+        """Note that this many lines were let go before they came here."""
+        with self._lock:
+            self._dropped_logs += count
+
     def mute(self) -> None:
         """Keep nothing any more: this process is a fork, and the parent tells of the run."""
         self._muted = True
@@ -141,8 +186,8 @@ class Outbox:
         there is nothing left before it.
 
         Returns:
-            JSON data with the keys `facts`, `states`, `subflows`, `task_runs`, `logs`, `dropped_logs`, those that
-            are not empty; None where there are no news.
+            JSON data with the keys `facts`, `ending`, `states`, `subflows`, `task_runs`, `artifacts`, `events`, `logs`,
+            `dropped_logs`, those that are not empty; None where there are no news.
         """
         if self._muted or self._root is None:
             return None
@@ -150,10 +195,11 @@ class Outbox:
         frame = _Frame()
         self._move(self._subflows, frame, "subflows")
         self._move(self._task_runs, frame, "task_runs")
+        self._move_rows(frame)
         self._move_logs(frame)
         with self._lock:
             dropped, self._dropped_logs = self._dropped_logs, 0
-            more = bool(self._subflows or self._task_runs or self._logs)
+            more = bool(self._subflows or self._task_runs or self._rows or self._logs)
         if dropped:
             frame.body["dropped_logs"] = dropped
         self._add_root(frame, may_end=not more)
@@ -175,6 +221,15 @@ class Outbox:
                 del waiting[run]
             frame.add(key, run.to_news(self.root.id))
 
+    def _move_rows(self, frame: _Frame) -> None:
+        while not frame.full:
+            with self._lock:
+                first = next(iter(self._rows), None)
+                if first is None:
+                    return
+                row = self._rows.pop(first)
+            frame.add(first[0], row)
+
     def _move_logs(self, frame: _Frame) -> None:
         while not frame.full:
             with self._lock:
@@ -185,12 +240,15 @@ class Outbox:
             frame.add("logs", entry.to_line(self.root))
 
     def _add_root(self, frame: _Frame, may_end: bool) -> None:
+        ending, self._ending = self._ending, None
+        if ending is not None:
+            frame.body["ending"] = ending.to_record()
         if not self._facts_told:
             self._facts_told = True
             frame.body["facts"] = self.root.to_facts()
         states = []
         for entry in self.root.history[self._states_told : self._states_told + MAX_ROWS]:
-            if entry.type.is_terminal and not may_end:
+            if entry.is_last and not may_end:
                 break
             self._states_told += 1
             # A supervised run's RUNNING is the supervisor's to say: it opened the gate.

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from alisio.engine.outbox import Outbox
+from alisio.engine.pause_requests import PAUSES, ask_to_pause
 from alisio.engine.runs import FlowRun
 from alisio.exceptions import TerminationSignal
 
@@ -24,7 +25,7 @@ LAST_WORDS_PER_FLUSH = 100
 """How many lines wait so; those of a flood beyond it are gathered."""
 
 CANCEL_WORD_SECONDS = 1.0
-"""How long after SIGTERM the word that it is a cancellation may take; it was written before."""
+"""How long after SIGTERM the word may take whether it is a cancellation or the host's end; it was written before."""
 
 
 class ReportPipe:
@@ -110,14 +111,15 @@ class Control:
     def __init__(self, descriptor: int) -> None:
         os.set_inheritable(descriptor, False)
         self._descriptor = descriptor
-        self._cancelled = threading.Event()
+        self._asked = threading.Event()
+        self._cancelled = False
         self._watched: FlowRun | None = None
         self._raised = False
 
     @property
     def cancel_requested(self) -> bool:
         """Whether the supervisor has asked for a cancellation."""
-        return self._cancelled.is_set()
+        return self._cancelled
 
     def start(self) -> None:
         """Begin to listen. From now on SIGTERM raises `TerminationSignal` in the main thread."""
@@ -136,8 +138,15 @@ class Control:
     def _listen(self) -> None:
         with os.fdopen(self._descriptor, "rb") as lines:
             for line in lines:
-                if json.loads(line).get("kind") == "cancel":
-                    self._cancelled.set()
+                word = json.loads(line)
+                kind = word.get("kind")
+                if kind in ("cancel", "stop"):
+                    self._cancelled = self._cancelled or kind == "cancel"
+                    self._asked.set()
+                elif kind in PAUSES and self._watched is not None:
+                    ask_to_pause(self._watched, kind)
+                elif kind == "limited_tags" and self._watched is not None and self._watched.outbox is not None:
+                    self._watched.outbox.limited_tags.tell(word["tags"])
         # The supervisor is gone: with the child goes all that it has started.
         if os.getpgrp() == os.getpid():
             os.killpg(os.getpid(), signal.SIGKILL)
@@ -146,10 +155,11 @@ class Control:
     def _on_sigterm(self, _number: int, _frame: FrameType | None) -> None:
         run = self._watched
         # Once only: a second one must not interrupt the recording of the first.
-        if self._raised or (run is not None and run.closed):
+        if self._raised or (run is not None and (run.closed or run.ending is not None)):
             return
         self._raised = True
-        cancelled = self._cancelled.wait(CANCEL_WORD_SECONDS)
+        self._asked.wait(CANCEL_WORD_SECONDS)
+        cancelled = self._cancelled
         reason = "cancelled on request" if cancelled else "terminated by SIGTERM (15)"
         if run is not None:
             run.cancel_requested = cancelled

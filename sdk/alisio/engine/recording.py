@@ -6,7 +6,9 @@ import threading
 import time
 from typing import Any, Protocol
 
+from alisio.engine.limited_tags import limited_tags_of
 from alisio.engine.outbox import Outbox
+from alisio.engine.pause_requests import PAUSES, ask_to_pause
 from alisio.settings import Settings
 
 FIRST_REPORT_SECONDS = 0.1
@@ -40,6 +42,7 @@ class Recording:
 
     def __init__(self, sender: Sender, settings: Settings) -> None:
         self.outbox = Outbox(self._on_news)
+        self.outbox.limited_tags = limited_tags_of(settings)
         self.settings = settings
         self._sender = sender
         self._added = False
@@ -80,8 +83,12 @@ class Recording:
         self._report = None
         self._back_off = 0.0
         self._next_at = time.monotonic() + REPORT_SECONDS
-        if any(directive.kind == "cancel" for directive in answer.directives):
-            self._cancel()
+        self.outbox.limited_tags.tell(answer.limited_tags)
+        for directive in answer.directives:
+            if directive.kind == "cancel":
+                self._cancel()
+            elif directive.kind in PAUSES:
+                ask_to_pause(self.outbox.root, directive.kind)
 
     def unanswered(self) -> None:
         """Note that the report must be sent again, later each time."""
@@ -99,7 +106,7 @@ class Recording:
 
     def _cancel(self) -> None:
         run = self.outbox.root
-        if run.cancel_requested or run.closed:
+        if run.cancel_requested or run.closed or run.ending is not None:
             return
         run.cancel_requested = True
         from alisio.engine.timeouts import interrupt

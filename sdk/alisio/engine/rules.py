@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Generator
+from types import GeneratorType
 from typing import Any
 
 from alisio.contract.states import StateName, StateType
-from alisio.engine.effects import Invoke, Sleep, Steps, TimeIsUpError
-from alisio.engine.runs import FlowRun, Run, TaskRun
-from alisio.exceptions import FlowTimeoutError, TaskTimeoutError
+from alisio.engine.base_run import Run
+from alisio.engine.effects import Call, Effect, Invoke, Sleep, Steps, TimeIsUpError
+from alisio.engine.runs import FlowRun, TaskRun
+from alisio.exceptions import FlowTimeoutError, TaskTimeoutError, WorkerLostError
 from alisio.logging import RunLogger
 from alisio.states import Cancelled, Crashed, State
 
@@ -21,10 +24,20 @@ def attempt(run: Run, invoke: Invoke) -> Steps:
         COMPLETED with the result, the state that the function returned, or FAILED with the exception.
     """
     run.run_count += 1
+    if run.definition.is_generator:
+        from alisio.engine.generators import generator_attempt
+
+        return (yield from generator_attempt(run, invoke))
     try:
         value = yield invoke
+        if type(value) is GeneratorType:
+            # A result can be kept and passed on; what only yields once cannot.
+            value = yield Call(list, (value,))
     except TimeIsUpError:
-        return _timed_out(run, invoke.timeout)
+        return timed_out(run, invoke.timeout)
+    except WorkerLostError as error:
+        # One that comes through from a task that was waited for is an exception like any other.
+        return Crashed(message=str(error), data=error) if error.task_run_id == run.id else failed(run, error)
     except Exception as error:
         return failed(run, error)
     if isinstance(value, State):
@@ -42,19 +55,55 @@ def with_retries(run: Run, one_attempt: Callable[[], Steps]) -> Steps:
     """
     definition = run.definition
     allowed = 0 if isinstance(run, FlowRun) and run.supervised else definition.retries
-    used = 0
+    used, streamed = 0, run.streams
     while True:
         state = yield from one_attempt()
-        if state.type is not StateType.FAILED or used >= allowed:
+        if state.type is not StateType.FAILED or used >= allowed or run.streams is not streamed:
             return state
+        if definition.retry_condition_fn is not None and not (yield from _is_retried(run, state)):
+            return state
+        if run.transaction is not None:
+            yield from start_over(run)
         used += 1
-        delay = definition.delay_before(used)
+        delay = definition.delay_before(used) * (1 + random.random() * definition.retry_jitter_factor)
         message = f"retry {used} of {allowed} after: {state.message or state.name}"
         RunLogger(run).info("%s; starts in %g s", message, delay)
         _note_retry(run, message, delay)
         if delay > 0:
             yield Sleep(delay)
         run.note(StateType.RUNNING, StateName.RETRYING, message)
+        if definition.hooks:
+            yield from hooks_at_start(run)
+
+
+def _is_retried(run: Run, state: State[Any]) -> Generator[Effect, Any, bool]:
+    """Ask the condition of the user's whether a failure is one that another attempt may mend."""
+    from alisio.engine.run_views import view_of
+
+    condition = run.definition.retry_condition_fn
+    assert condition is not None
+    try:
+        wanted = yield Call(condition, (run.definition, view_of(run, state), state))
+    except Exception as error:
+        RunLogger(run).failure(logging.ERROR, f"not retried: its retry_condition_fn failed: {describe(error)}", error)
+        return False
+    if not wanted:
+        RunLogger(run).info("not retried: its retry_condition_fn said so")
+    return bool(wanted)
+
+
+def hooks_at_start(run: Run) -> Generator[Effect, Any, None]:
+    """Call the hooks of a run that has begun to run; only where its definition has any."""
+    from alisio.engine.hooks import at_start
+
+    yield from at_start(run)
+
+
+def hooks_at_end(run: Run, state: State[Any]) -> Generator[Effect, Any, None]:
+    """Call the hooks of a run that has come to its final state; only where its definition has any."""
+    from alisio.engine.hooks import at_end
+
+    yield from at_end(run, state)
 
 
 def _note_retry(run: Run, message: str, delay: float) -> None:
@@ -68,23 +117,41 @@ def _note_retry(run: Run, message: str, delay: float) -> None:
 def persisted(run: FlowRun | TaskRun, steps: Steps) -> Steps:
     """Have the result of these steps stored, where the run's rules say so."""
     rules = run.results
-    if rules is None or not rules.persist:
+    # What was handed out value by value cannot be taken from a storage and handed out again.
+    if rules is None or not rules.persist or run.streams:
         return steps
     from alisio.engine.persistence import with_persistence
 
     return with_persistence(run, rules, steps)
 
 
+def start_over(run: Run) -> Generator[Effect, Any, None]:
+    """Roll back what the failed attempt of a task run has committed to no one yet, as another one follows."""
+    from alisio.engine.transacting import started_over
+
+    yield from started_over(run)
+
+
+def end_transaction(run: TaskRun, state: State[Any]) -> Generator[Effect, Any, None]:
+    """End the transaction of a task run whose final state is recorded; only where it has one."""
+    from alisio.engine.transacting import ended
+
+    yield from ended(run, state)
+
+
 def identified(run: TaskRun) -> None:
     """Tell a submitted run, all of whose inputs are there, from runs alike, where its result is to be stored."""
     if run.results is not None and run.results.persist:
-        from alisio.engine.persistence import identify
+        from alisio.engine.identity import identify
 
         identify(run)
 
 
 def failed(run: Run, error: Exception) -> State[Any]:
-    """Make the state of a run whose code raised an exception."""
+    """Make the state of a run whose code raised an exception, whose traceback then begins at that code."""
+    from alisio.engine.tracebacks import without_engine
+
+    without_engine(error)
     return State(StateType.FAILED, None, describe(error), error, None, run.task_run_id)
 
 
@@ -124,17 +191,22 @@ def _abort_reason(error: BaseException) -> str:
 
 def log_end(run: Run, state: State[Any]) -> None:
     """Log how a run ended: failures with their traceback, the end of a task only for those who debug."""
+    if run.closed:  # it was abandoned: how it ended is told
+        return
     logger = RunLogger(run)
     text = state.name if state.message is None else f"{state.name} ({state.message})"
     if state.type is StateType.COMPLETED:
-        logger.log(logging.INFO if isinstance(run, FlowRun) else logging.DEBUG, "ended: %s", text)
+        level = logging.INFO if isinstance(run, FlowRun) else logging.DEBUG
+        if logger.isEnabledFor(level):
+            logger.tell_state(level, f"ended: {text}", state.type)
     elif isinstance(state.data, BaseException):
-        logger.failure(logging.ERROR, f"ended: {text}", state.data)
+        logger.failure(logging.ERROR, f"ended: {text}", state.data, state.type)
     else:
-        logger.error("ended: %s", text)
+        logger.tell_state(logging.ERROR, f"ended: {text}", state.type)
 
 
-def _timed_out(run: Run, timeout: float | None) -> State[Any]:
+def timed_out(run: Run, timeout: float | None) -> State[Any]:
+    """Make the state of a run whose attempt took longer than it may."""
     kind = FlowTimeoutError if isinstance(run, FlowRun) else TaskTimeoutError
     error = kind(f"{run.definition.kind} {run.definition.name!r} took longer than {timeout:g} s")
     return State(StateType.FAILED, StateName.TIMED_OUT, str(error), error, None, run.task_run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -54,7 +55,8 @@ def make_run_name(definition: Definition, parameters: Mapping[str, Any]) -> str 
             raise ParameterError(f"{option} does not fit the parameters: {error}") from error
     else:
         try:
-            name = wanted()
+            takes_parameters = "parameters" in inspect.signature(wanted).parameters
+            name = wanted(parameters=dict(parameters)) if takes_parameters else wanted()
         except Exception as error:
             raise ParameterError(f"{option} raised {type(error).__name__}: {error}") from error
     if not isinstance(name, str) or not name:

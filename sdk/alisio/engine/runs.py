@@ -4,107 +4,29 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from alisio.contract.ids import new_id
 from alisio.contract.names import new_name
-from alisio.contract.states import DEFAULT_NAMES, StateType
-from alisio.engine.history import StateEntry, to_records
-from alisio.engine.jsonable import clean_text, to_jsonable
+from alisio.engine.base_run import Run
+from alisio.engine.jsonable import to_jsonable
 from alisio.engine.provenance import Provenance
-from alisio.results.options import ResultRules, rules_within
+from alisio.results.options import ResultRules
 
 if TYPE_CHECKING:
-    from alisio.engine.definition import Definition
+    from alisio.engine.lineage import Lineage
     from alisio.engine.outbox import Outbox
+    from alisio.engine.transacting import TaskTransaction
     from alisio.flows import Flow
     from alisio.futures import TaskRunFuture
-    from alisio.states import State
     from alisio.task_runners.base import TaskRunner
     from alisio.tasks import Task
 
 MAX_INPUTS = 1_000
 MAX_TAGS = 100
 _making_task_runner = threading.Lock()
-
-
-class Run:
-    """What flow runs and task runs have in common.
-
-    Attributes:
-        history: Its states, oldest first.
-        run_count: How often its code was started.
-        outbox: Where its news go; None: nobody keeps them.
-        closed: Nothing more is recorded of it.
-        identity: By which other attempts know a task run or a subflow run; None: nobody has asked.
-        results: What holds for its result; None: it is not stored.
-    """
-
-    __slots__ = (
-        "closed",
-        "definition",
-        "history",
-        "id",
-        "identity",
-        "log_prints",
-        "name",
-        "outbox",
-        "results",
-        "run_count",
-        "tags",
-    )
-
-    def __init__(
-        self,
-        definition: Definition,
-        outbox: Outbox | None,
-        tags: list[str],
-        log_prints: bool,
-        around: ResultRules | None,
-    ) -> None:
-        self.definition = definition
-        self.id: UUID = new_id()
-        self.name = ""
-        self.tags = tags
-        self.history: list[StateEntry] = []
-        self.outbox = outbox
-        self.log_prints = log_prints
-        self.results = rules_within(definition.results, around)
-        self.run_count = 0
-        self.closed = False
-        self.identity: str | None = None
-
-    @property
-    def task_run_id(self) -> UUID | None:
-        """Its id, where it is a task run."""
-        return None
-
-    def note(
-        self, type_: StateType, name: str | None = None, message: str | None = None, result: str | None = None
-    ) -> None:
-        """Record that it is in a new state now; its words are made fit for the wire."""
-        if self.closed:
-            return
-        name = DEFAULT_NAMES[type_] if name is None else clean_text(name, 100)
-        message = None if message is None else clean_text(message)
-        result = None if result is None else clean_text(result)
-        # In this order: who sees it closed sees its last state as well.
-        self.history.append(StateEntry(type_, name, message, time.time(), result))
-        self.closed = type_.is_terminal
-        if self.outbox is not None:
-            self.outbox.put(self)
-
-    def note_end(self, state: State[Any]) -> None:
-        """Record the state that it ended in."""
-        self.note(state.type, state.name, state.message, None if state.stored is None else state.stored.location)
-
-    def state_records(self) -> list[dict[str, Any]]:
-        """Give the history as the contract wants it; of a very long one, the first and the latest states."""
-        return to_records(list(self.history))
 
 
 class FlowRun(Run):
@@ -117,9 +39,14 @@ class FlowRun(Run):
         parameters: All its parameters by name.
         shown_parameters: The same as JSON data, within bounds.
         futures: Of the tasks it has submitted, those that have not ended.
+        failures: Those that have failed, with the names of their runs, in the present attempt.
         cancel_requested: Somebody asked for its cancellation.
         left_behind: Whether a task that it submitted, or one of its subflows, still runs after its end.
+        lineage: What the tasks of a root run make, once the first of them names an asset.
         abort_reason: What has stopped it from outside, in one line, where that is known.
+        job: Where a supervisor started it, the job that it was given, as JSON data.
+        pause_request: Somebody wants the root run to stop at its next task: how (`pause` or `suspend`), and the key
+            of that pause.
     """
 
     __slots__ = (
@@ -128,10 +55,14 @@ class FlowRun(Run):
         "abort_reason",
         "cancel_requested",
         "definition",
+        "failures",
         "futures",
+        "job",
         "left_behind",
+        "lineage",
         "parameters",
         "parent",
+        "pause_request",
         "provenance",
         "root",
         "scheduled_start_time",
@@ -154,20 +85,35 @@ class FlowRun(Run):
         super().__init__(flow, outbox, tags, log_prints, around)
         self.definition = flow
         self.name = new_name()
-        self.parent = parent
+        self.parent: FlowRun | None = parent
         self.root: FlowRun = self if parent is None else parent.root
-        self.supervised = supervised
+        self.supervised: bool = supervised
         # A run by hand is due when it begins, and a subflow run when it is called.
-        self.scheduled_start_time = datetime.now(UTC)
+        self.scheduled_start_time: datetime = datetime.now(UTC)
         self.parameters: dict[str, Any] = {}
         self.shown_parameters: dict[str, Any] = {}
         self.futures: set[TaskRunFuture[Any]] = set()
+        self.failures: list[tuple[str, TaskRunFuture[Any]]] = []
         self.provenance = Provenance()
         self.cancel_requested = False
         self.left_behind = False
+        self.lineage: Lineage | None = None
         self.abort_reason: str | None = None
+        self.job: Mapping[str, Any] = {}
+        self.pause_request: tuple[str, str] | None = None
         self._indexes: dict[str, Iterator[int]] = {}
         self._task_runner: TaskRunner | None = None
+
+    @property
+    def may_be_retried(self) -> bool:
+        """Whether its supervisor will run it again if this attempt fails or crashes."""
+        return self.supervised and self.job.get("retries_used", 0) < self.definition.retries
+
+    def future_ended(self, future: TaskRunFuture[Any]) -> None:
+        """Take note that a task that it submitted has ended."""
+        self.futures.discard(future)
+        if future.failed and future.run is not None:
+            self.failures.append((future.run.name, future))
 
     def show_parameters(self) -> None:
         """Take down the parameters as they are now: the flow may change them."""
@@ -236,7 +182,7 @@ class TaskRun(Run):
         inputs: For each parameter, the task runs whose results were in its argument.
     """
 
-    __slots__ = ("args", "definition", "flow_run", "index", "inputs", "kwargs", "parameters")
+    __slots__ = ("args", "definition", "flow_run", "index", "inputs", "kwargs", "parameters", "transaction")
     definition: Task[Any, Any]
 
     def __init__(
@@ -260,6 +206,7 @@ class TaskRun(Run):
         self.kwargs = kwargs
         self.parameters: dict[str, Any] = parameters
         self.inputs: dict[str, list[UUID]] = {}
+        self.transaction: TaskTransaction | None = None
 
     @property
     def task_run_id(self) -> UUID:
@@ -272,10 +219,13 @@ class TaskRun(Run):
         self.kwargs = {}
         self.parameters = {}
         self.identity = None
+        self.transaction = None
 
     def to_news(self, root_id: UUID) -> dict[str, Any]:
         """Give all that is known of it, as `TaskRunNews` of the contract."""
         flow_run_id = self.flow_run.id if self.flow_run is not None else root_id
+        lineage = None if self.flow_run is None else self.flow_run.root.lineage
+        made = None if lineage is None else lineage.made_by(self.id)
         return {
             "id": str(self.id),
             "flow_run_id": None if flow_run_id == root_id else str(flow_run_id),
@@ -285,4 +235,5 @@ class TaskRun(Run):
             "tags": self.tags[:MAX_TAGS],
             "inputs": {name: [str(id_) for id_ in ids[:MAX_INPUTS]] for name, ids in self.inputs.items()},
             "states": self.state_records(),
+            **({} if made is None else {"materializes": made.to_news()}),
         }

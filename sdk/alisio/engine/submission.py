@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from alisio.context import current_flow_run
+from alisio.context import current_flow_run, current_graph
 from alisio.contract.states import StateType
 from alisio.engine.arguments import futures_in
-from alisio.engine.drivers import drive, drive_async, run_coroutine
 from alisio.engine.rules import aborted_state, identified
 from alisio.engine.runs import FlowRun
 from alisio.engine.task_rules import Prepared, inputs_to_take, prepare, task_steps
+from alisio.exceptions import WorkerLostError
 from alisio.futures import FutureList, TaskRunFuture
 from alisio.states import State
 from alisio.task_runners.base import TaskRunner
@@ -42,6 +42,8 @@ def submit(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) 
     Raises:
         ParameterError: The arguments don't fit.
     """
+    if (graph := current_graph.get()) is not None:
+        return graph.note(task, "submit", args, kwargs)
     return_state = kwargs.pop("return_state", False)
     wait_for = kwargs.pop("wait_for", None)
     future = _start(prepare(task, args, kwargs, wait_for))
@@ -66,6 +68,8 @@ def submit_each(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, A
         ValueError: No argument is iterable, or the lengths differ.
         ParameterError: The arguments don't fit.
     """
+    if (graph := current_graph.get()) is not None:
+        return graph.note(task, "map", args, kwargs)
     return_state = kwargs.pop("return_state", False)
     wait_for = kwargs.pop("wait_for", None)
     given = task.arguments(args, kwargs)
@@ -87,15 +91,19 @@ def submit_each(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, A
 
 def _start(prepared: Prepared) -> TaskRunFuture[Any]:
     run = prepared.run
+    if run.flow_run is not None and run.flow_run.root.pause_request is not None:
+        from alisio.engine.pausing import pause_before_submitting
+
+        pause_before_submitting(run.flow_run)
     future: TaskRunFuture[Any] = TaskRunFuture(run)
     run.note(StateType.PENDING)
     if not inputs_to_take(prepared):
         identified(run)
     if run.flow_run is not None:
         run.flow_run.futures.add(future)
-        future.add_done_callback(run.flow_run.futures.discard)
+        future.add_done_callback(run.flow_run.future_ended)
     runner = _runner(run.flow_run)
-    call = partial(copy_context().run, _execute, prepared, future)
+    call = partial(copy_context().run, _execute, prepared, future, runner)
     _after(futures_in(prepared.found.values()), lambda: _hand_over(runner, call, future))
     return future
 
@@ -117,14 +125,15 @@ def _hand_over(runner: TaskRunner, call: Callable[[], object], future: TaskRunFu
         runner.submit(call)
     except RuntimeError as error:
         future.abandon(State(StateType.CANCELLED, None, f"the task runner takes no more tasks: {error}"))
+    except WorkerLostError as error:
+        future.abandon(State(StateType.CRASHED, None, str(error), error))
 
 
-def _execute(prepared: Prepared, future: TaskRunFuture[Any]) -> None:
+def _execute(prepared: Prepared, future: TaskRunFuture[Any], runner: TaskRunner) -> None:
     if not future.begin():
         return
-    steps = task_steps(prepared)
     try:
-        state = run_coroutine(drive_async(steps)) if prepared.run.definition.is_async else drive(steps)
+        state = runner.drive(prepared.run, task_steps(prepared))
     except BaseException as error:
         # It is recorded. Here ends the thread's work: whoever waits for the future is to hear of it.
         future.finish(aborted_state(prepared.run, error))

@@ -191,7 +191,7 @@ def test_host_stops(server: ReportServer, make_job: MakeJob, launch: Launch) -> 
     launched.process.send_signal(signal.SIGTERM)
     assert Outcome.CRASHED == launched.wait()
     assert "supervisor was asked to stop (SIGTERM)" == server.state["message"]
-    assert ['control said {"kind":"cancel"}'] == server.messages("stdout")
+    assert ['control said {"kind":"stop"}'] == server.messages("stdout")
 
 
 def test_terminal_signals(server: ReportServer, make_job: MakeJob, launch: Launch) -> None:

@@ -14,16 +14,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import Row
 
+from alisio.contract.control import PauseAnswer, PauseReport, PauseStatus
 from alisio.contract.deployments import ScheduleSpec
 from alisio.contract.overlap import Overlap
 from alisio.contract.reports import DirectiveKind
-from alisio.contract.states import TERMINAL, StateType
+from alisio.contract.states import TERMINAL, StateName, StateType
 from alisio_server.database.tables import concurrency_slot, flow_run, flow_run_state
 from alisio_server.errors import ConflictError
+from alisio_server.orchestration.pauses import pause_run, resume_run, stand_at_pause
 from tests.integration.orchestration.world import World
 
 POOL_LIMIT = 3
 ENDS = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)
+_NAMES = {StateType.PAUSED: StateName.SUSPENDED}
 
 
 @dataclass
@@ -88,6 +91,39 @@ class Lives(RuleBasedStateMachine):
         """Let an executor vanish without a word."""
         self.executors.remove(data.draw(st.sampled_from(self.executors)))
 
+    @precondition(lambda self: any(executor.sequence for executor in self.executors))
+    @rule(data=st.data(), key=st.sampled_from("ab"), suspends=st.booleans())
+    def stand(self, data: st.DataObject, key: str, suspends: bool) -> None:
+        """Let an executor come to a pause, where it waits, or ends as it was told."""
+        executor = data.draw(st.sampled_from([executor for executor in self.executors if executor.sequence]))
+        report = PauseReport(attempt=executor.attempt, key=key, suspends=suspends)
+        given_up = self.world.read(executor.run_id).provisional
+        try:
+            answer: PauseAnswer = self.world.do(stand_at_pause, executor.run_id, report)
+        except ConflictError:
+            self.executors.remove(executor)
+            return
+        if given_up and self.world.read(executor.run_id).lease_until is not None:
+            self.came_back.add(executor.run_id)
+        if suspends and answer.status is PauseStatus.WAITING:
+            self._report(executor, StateType.PAUSED)
+
+    @rule(data=st.data(), resumes=st.booleans())
+    def control(self, data: st.DataObject, resumes: bool) -> None:
+        """Let a person resume a run, or want it to stop."""
+        runs = self._runs()
+        if not runs:
+            return
+        run_id = data.draw(st.sampled_from(runs)).id
+        try:
+            if resumes:
+                self.world.do(resume_run, run_id, None)
+            else:
+                with self.world.transaction() as tx:
+                    pause_run(tx, run_id, suspends=False)
+        except ConflictError:
+            return
+
     @rule(data=st.data(), retry=st.booleans())
     def interfere(self, data: st.DataObject, retry: bool) -> None:
         """Let a person cancel or retry a run."""
@@ -142,6 +178,9 @@ class Lives(RuleBasedStateMachine):
         try:
             for _ in range(25):
                 self.world.beat()
+                for row in self._runs():
+                    if row.state_type == StateType.PAUSED:
+                        self.world.do(resume_run, row.id, None)
                 self.claim(10)
                 for executor in list(self.executors):
                     self._report(executor, StateType.COMPLETED)
@@ -164,11 +203,12 @@ class Lives(RuleBasedStateMachine):
         self.executors.append(Executor(run_id, attempt))
 
     def _report(self, executor: Executor, end: StateType | None) -> None:
-        states = [StateType.RUNNING] if executor.sequence == 0 else []
-        states += [] if end is None else [end]
+        told = [StateType.RUNNING] if executor.sequence == 0 else []
+        told += [] if end is None else [end]
+        states = [self.world.state(type_, name=_NAMES.get(type_)) for type_ in told]
         given_up = self.world.read(executor.run_id).provisional
         try:
-            answer = self.world.report(executor.run_id, executor.sequence + 1, *states, attempt=executor.attempt)
+            answer = self.world.report(executor.run_id, executor.sequence + 1, attempt=executor.attempt, states=states)
         except ConflictError:
             self.executors.remove(executor)
             return

@@ -49,16 +49,34 @@ def away(monkeypatch: pytest.MonkeyPatch) -> SqsWakeUps:
 
 
 def test_queues_are_as_described(sqs: SqsRinging) -> None:
-    """A queue is encrypted, hides a message for 60 s, and puts one aside that was received five times."""
+    """A queue is encrypted, speaks TLS alone, hides a message for 60 s, and puts one aside after five receptions."""
     queue_id = new_id()
     address = sqs.wake_ups.addresses([queue_id])[queue_id]
     assert ("eu-south-2", f"{sqs.prefix}-{queue_id}") == (address.region, address.url.rpartition("/")[2])
     attributes = sqs.client.get_queue_attributes(QueueUrl=address.url, AttributeNames=["All"])["Attributes"]
-    redrive = json.loads(attributes["RedrivePolicy"])
+    redrive, [statement] = json.loads(attributes["RedrivePolicy"]), json.loads(attributes["Policy"])["Statement"]
+    assert ("Deny", attributes["QueueArn"]) == (statement["Effect"], statement["Resource"])
+    assert {"Bool": {"aws:SecureTransport": "false"}} == statement["Condition"]
     assert ("60", "20") == (attributes["VisibilityTimeout"], attributes["ReceiveMessageWaitTimeSeconds"])
     assert "true" == attributes["SqsManagedSseEnabled"]
     assert redrive["deadLetterTargetArn"].endswith(f":{sqs.prefix}-dead-letters")
     assert 5 == int(redrive["maxReceiveCount"])
+
+
+def test_the_queue_of_dead_letters_speaks_tls_alone(sqs: SqsRinging) -> None:
+    """Where no stack has made it, it gets its policy with the first queue; one that has a policy keeps that."""
+    sqs.wake_ups.addresses([new_id()])
+    url = sqs.client.get_queue_url(QueueName=f"{sqs.prefix}-dead-letters")["QueueUrl"]
+
+    def policy() -> str:
+        return sqs.client.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
+
+    [statement] = json.loads(policy())["Statement"]
+    assert {"Bool": {"aws:SecureTransport": "false"}} == statement["Condition"]
+    own = json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Sid": "OfTheStack"}]})
+    sqs.client.set_queue_attributes(QueueUrl=url, Attributes={"Policy": own})
+    open_sqs(sqs.prefix).addresses([new_id()])
+    assert json.loads(own) == json.loads(policy())
 
 
 def test_addresses_stay(sqs: SqsRinging) -> None:
@@ -175,7 +193,7 @@ def test_refused_in_part(sqs: SqsRinging, monkeypatch: pytest.MonkeyPatch, world
     assert "SQS did not take 1 of 1 wake-ups: InternalError" == str(tick(world.services).failed["wake-ups"])
 
 
-def test_leaves_sqs_alone_for_a_while(away: SqsWakeUps, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaves_sqs_alone_for_a_while(away: SqsWakeUps) -> None:
     """After one call that did not reach SQS others fail at once, so that requests do not wait one by one."""
     calls: list[object] = []
     away._client.meta.events.register("before-send.sqs", lambda **call: calls.append(call))
@@ -183,8 +201,7 @@ def test_leaves_sqs_alone_for_a_while(away: SqsWakeUps, monkeypatch: pytest.Monk
         with pytest.raises(OSError, match="SQS cannot be used"):
             away.send([WakeUp(new_id(), new_id(), utc_now())])
     assert 1 == len(calls)
-    monkeypatch.setattr("alisio_server.adapters.aws.sqs._REST_SECONDS", 0.0)
-    away._rests_until = 0.0
+    away._reach._rests_until = 0.0
     with pytest.raises(OSError, match="SQS cannot be used"):
         away.send([WakeUp(new_id(), new_id(), utc_now())])
     wait_until(lambda: len(calls) == 2)

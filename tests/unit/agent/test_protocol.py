@@ -43,7 +43,11 @@ def test_characters_are_whole(text: str, limit: int) -> None:
         b'{"logs": 1}',
         b'{"logs": [1]}',
         b'{"task_runs": [{}]}',
+        b'{"artifacts": [{}]}',
+        b'{"events": [{"id": 1}]}',
         b'{"dropped_logs": -1}',
+        b'{"ending": {"type": ["FAILED"]}}',
+        b'{"hooks": [1]}',
         b"[" * 100_000,
     ],
 )

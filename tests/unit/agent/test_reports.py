@@ -47,6 +47,21 @@ def messages(taken: list[dict[str, Any]]) -> list[str]:
     return [line["message"] for report in taken for line in report.get("logs", ())]
 
 
+@pytest.mark.parametrize("kind", ["artifacts", "events"])
+def test_what_runs_show_is_merged_and_never_dropped(outbox: Outbox, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Of one id the latest is told, before the final state; when there is no room log lines go, and not these."""
+    monkeypatch.setattr(reports, "SPOOL_BYTES", 0)
+    outbox.add_frame({kind: [{"id": "a", "v": 1}, {"id": "b"}], "logs": [log("gone")]})
+    outbox.add_frame({kind: [{"id": "a", "v": 2}]})
+    outbox.close(state("COMPLETED"))
+
+    taken = drain(outbox, max_rows=1)
+
+    assert [{"id": "a", "v": 2}, {"id": "b"}] == [row for report in taken for row in report.get(kind, ())]
+    assert ["COMPLETED"] == [each["type"] for each in taken[-1]["states"]]
+    assert ([], 1) == (messages(taken), sum(report.get("dropped_logs", 0) for report in taken))
+
+
 def test_merges(outbox: Outbox) -> None:
     """Later news of a task run replace the earlier, facts are laid over each other, the end waits."""
     outbox.add_frame({"facts": {"name": "a", "retries": 1}, "task_runs": [{"id": "t", "v": 1}, {"id": "u"}]})

@@ -42,11 +42,19 @@ def test_every_command_of_the_interface_is_there() -> None:
         "work-queue create", "work-queue ls", "work-queue inspect", "work-queue pause", "work-queue resume",
         "work-queue set-limit", "work-queue set-priority", "work-queue delete",
         "api-key create", "api-key ls", "api-key revoke", "audit ls",
+        "block ls", "block inspect", "block delete", "block register",
+        "block type ls", "block type inspect", "block type delete",
         "cloud deploy", "cloud diff", "cloud status", "cloud outputs", "cloud login", "cloud verify", "cloud destroy",
         "cloud up", "cloud down",
         "agent start", "agent ls", "flow ls",
         "flow-run ls", "flow-run history", "flow-run inspect", "flow-run logs", "flow-run watch", "flow-run cancel",
         "flow-run retry", "flow-run delete", "task-run ls",
+        "gcl create", "gcl ls", "gcl inspect", "gcl update", "gcl enable", "gcl disable", "gcl reset", "gcl delete",
+        "concurrency-limit create", "concurrency-limit ls", "concurrency-limit inspect", "concurrency-limit reset",
+        "concurrency-limit delete",
+        "variable ls", "variable get", "variable set", "variable unset", "variable inspect", "variable delete",
+        "artifact ls", "artifact inspect", "artifact delete", "event ls",
+        "asset ls", "asset inspect", "asset materializations", "asset lineage", "asset delete",
     } == names  # fmt: skip
 
 

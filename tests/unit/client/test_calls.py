@@ -7,12 +7,14 @@ from uuid import UUID
 
 import pytest
 
-from alisio.client.calls import deployments, runs, work_pools
+from alisio.client.calls import around, deployments, runs, work_pools
 from alisio.client.calls.base import Call, Reply, delay_before_retry, encode_body, read_answer
+from alisio.contract.artifacts import ArtifactCreate
 from alisio.contract.base import Count
 from alisio.contract.deployments import Upload
 from alisio.contract.runs import FlowRunCreate, FlowRunFilter
 from alisio.contract.state_record import StateRecord
+from alisio.contract.variables import VariableSet
 from alisio.contract.work_pools import WakeUpWait, WorkPoolCreate, WorkPoolPatch
 from alisio.exceptions import ApiError, ConflictError, InvalidInputError, NotFoundError
 
@@ -48,6 +50,19 @@ def test_a_run_that_is_asked_for_has_a_key() -> None:
     assert json.loads(encode_body(unkeyed.body)[0])["idempotency_key"]
     assert "mine" == json.loads(encode_body(keyed.body)[0])["idempotency_key"]
     assert unkeyed.repeatable
+
+
+def test_what_flows_keep_is_sent_again_only_where_that_is_safe() -> None:
+    """An artifact has an id before it is sent, so twice makes one; a variable that must be new is sent once."""
+    named = around.create_artifact(ArtifactCreate(type="markdown"))
+    kept = around.create_artifact(ArtifactCreate(id=RUN, type="markdown"))
+
+    assert json.loads(encode_body(named.body)[0])["id"]
+    assert str(RUN) == json.loads(encode_body(kept.body)[0])["id"]
+    assert named.repeatable
+    assert not around.set_variable(VariableSet(name="answer", value=1)).repeatable
+    assert around.set_variable(VariableSet(name="answer", value=1, overwrite=True)).repeatable
+    assert "/artifacts/key/my-report" == around.read_latest_artifact("my-report").path
 
 
 def test_a_long_poll_is_waited_for() -> None:

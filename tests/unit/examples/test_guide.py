@@ -15,8 +15,11 @@ import pytest
 
 from alisio import State
 from alisio.client import open_client
+from alisio.contract.artifacts import ArtifactQuery
+from alisio.contract.assets import AssetQuery
 from alisio.contract.runs import FlowRun, FlowRunQuery, TaskRun, TaskRunFilter, TaskRunQuery
 from alisio.contract.states import StateType
+from alisio.contract.user_events import EventQuery
 
 GUIDE = Path(__file__).resolve().parents[3] / "examples" / "guide"
 FACT = "Cats sleep for most of the day."
@@ -144,6 +147,77 @@ def test_results(reader: Reader) -> None:
     run = reader.last_run()
     assert f"stored in {run.state.result}" in printed
     assert "Lugo: 17.5 degrees" == State.from_record(run.state).result()
+
+
+def test_variables(reader: Reader) -> None:
+    """The first run finds no variable and takes the default; the second one finds what was set between them."""
+    printed = reader.run(str(GUIDE / "variables.py"))
+
+    assert "Mars: nobody" in printed
+    assert "Mars: Zaphod, Trillian" in printed
+    with open_client() as client:
+        assert ["crew"] == client.read_variable("crew_members").tags
+
+
+def test_artifacts(reader: Reader) -> None:
+    """The run reads back its report; table, report and progress are in the database when it has ended."""
+    assert "2 towns were measured." in reader.run(str(GUIDE / "artifacts.py"))
+
+    with open_client() as client:
+        found = client.filter_artifacts(ArtifactQuery(with_data=True)).items
+    assert {"table": "temperatures", "markdown": "weather-report", "progress": None} == {
+        each.type: each.key for each in found
+    }
+    [progress] = [each.data for each in found if each.type == "progress"]
+    assert 100.0 == progress
+
+
+def test_assets(reader: Reader) -> None:
+    """Both files are known as assets, with what the second one was made from and the rows it has."""
+    reader.run(str(GUIDE / "assets.py"))
+
+    with open_client() as client:
+        clean, raw, _ = client.filter_assets(AssetQuery()).items
+    assert ["file://weather/raw.csv", "sftp://provider/stations.csv"] == clean.upstream
+    assert clean.last is not None
+    assert {"rows": 1} == clean.last.metadata
+    assert ("Raw weather", ["file://weather/clean.csv"]) == (raw.properties.name, raw.downstream)
+
+
+def test_events(reader: Reader) -> None:
+    """Both events are in the database, and the second one follows the first."""
+    reader.run(str(GUIDE / "events.py"))
+
+    with open_client() as client:
+        checked, arrived = client.filter_events(EventQuery()).items
+    assert ("file.arrived", {"rows": 12}) == (arrived.event, arrived.payload)
+    assert ("file.checked", arrived.id) == (checked.event, checked.follows)
+
+
+def test_limits(reader: Reader) -> None:
+    """The example runs with its limits made as it says: all slots come back, and tagged tasks wait for each other."""
+    for command in ("gcl create database --limit 2", "gcl create weather-api --limit 1 --slot-decay-per-second 5"):
+        reader.run("-m", "alisio.cli", *command.split())
+    reader.run("-m", "alisio.cli", "concurrency-limit", "create", "heavy", "1")
+
+    printed = reader.run(str(GUIDE / "limits.py"))
+    for line in ("rows of towns", "large is trained", "the weather in Vigo"):
+        assert line in printed
+    assert 8 == len(reader.task_runs())
+    with open_client() as client:
+        limits = client.list_global_concurrency_limits().items
+    assert {"database": 0, "tag:heavy": 0} == {
+        each.name: each.active_slots for each in limits if "api" not in each.name
+    }
+
+
+def test_processes(reader: Reader) -> None:
+    """Four ranges are searched in processes, whose log lines are the flow's, and the sum is printed."""
+    printed = reader.run(str(GUIDE / "processes.py"), "2000")
+
+    assert "303 primes" in printed
+    assert 4 == printed.count(" primes from ")
+    assert 4 == len(reader.task_runs())
 
 
 def test_every_example_of_the_guide_is_tested() -> None:

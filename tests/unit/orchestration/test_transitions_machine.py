@@ -21,9 +21,13 @@ from alisio_server.orchestration.proposals import (
     ExecutorSays,
     HandedBack,
     LeaseEnded,
+    LimitReached,
     NewState,
     Overdue,
+    PauseExpired,
     PersonCancels,
+    PersonPauses,
+    PersonResumes,
     PersonRetries,
     Proposal,
     Reject,
@@ -34,7 +38,15 @@ from alisio_server.orchestration.proposals import (
 from alisio_server.orchestration.transitions import propose
 
 START = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-SAID = [StateType.RUNNING, StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
+SUSPENDED = NewState(StateType.PAUSED, StateName.SUSPENDED)
+SAID = [
+    StateType.RUNNING,
+    StateType.PAUSED,
+    StateType.COMPLETED,
+    StateType.FAILED,
+    StateType.CRASHED,
+    StateType.CANCELLED,
+]
 
 
 class Rules(RuleBasedStateMachine):
@@ -127,6 +139,44 @@ class Rules(RuleBasedStateMachine):
         verdict = self._propose(PersonRetries())
         assert ended == (not isinstance(verdict, Reject)), "only what has ended is retried"
 
+    @precondition(lambda self: self.executors)
+    @rule(data=st.data())
+    def suspend(self, data: st.DataObject) -> None:
+        """Let an executor say that its process has ended, and the run is to go on later."""
+        attempt = data.draw(st.sampled_from(sorted(self.executors)))
+        verdict = self._propose(ExecutorSays(attempt, SUSPENDED))
+        if isinstance(verdict, Reject):
+            return
+        self.begun.add(attempt)
+        self.executors.discard(attempt)
+        assert not self.view.leased, "nobody is there, and yet it is held"
+
+    @rule(suspends=st.booleans())
+    def pause(self, suspends: bool) -> None:
+        """Let a person want it to stop at its next task."""
+        verdict = self._propose(PersonPauses(suspends))
+        if isinstance(verdict, Accept) and verdict.recorded:
+            assert StateType.RUNNING is self.view.state, "it stops when its executor says so"
+
+    @rule()
+    def resume(self) -> None:
+        """Let a person want it to go on."""
+        before = self.view
+        verdict = self._propose(PersonResumes())
+        if before.state is StateType.PAUSED:
+            wanted = StateType.RUNNING if before.leased else StateType.SCHEDULED
+            assert wanted is self.view.state
+            assert before.retries_used == self.view.retries_used, "resuming costs no retry"
+        else:
+            assert isinstance(verdict, Reject) or StateType.RUNNING is before.state
+
+    @rule()
+    def expire(self) -> None:
+        """Let the clockwork find that it is too late to resume it."""
+        before = self.view
+        verdict = self._propose(PauseExpired())
+        assert (before.state is StateType.PAUSED and not before.leased) == (not isinstance(verdict, Reject))
+
     @rule()
     def end_lease(self) -> None:
         """Let the clockwork find the lease over; the executor may be there all the same."""
@@ -147,6 +197,14 @@ class Rules(RuleBasedStateMachine):
         if isinstance(verdict, Accept) and verdict.state.type is StateType.CANCELLED:
             assert (Overlap.SKIP, 0, True) == (before.overlap, before.attempt, begun)
 
+    @rule(cancels=st.booleans())
+    def reach_limit(self, cancels: bool) -> None:
+        """Let the clockwork find that as many runs of its deployment are executed as may be."""
+        before = self.view
+        verdict = self._propose(LimitReached(3, cancels))
+        if isinstance(verdict, Accept) and verdict.state.type is StateType.CANCELLED:
+            assert (0, True) == (before.attempt, cancels)
+
     # --- what must hold
 
     @invariant()
@@ -161,6 +219,10 @@ class Rules(RuleBasedStateMachine):
     def it_can_go_on(self) -> None:
         """No run is lost: it has ended, or somebody holds it, or it can be claimed when it is due."""
         if self.view.state.is_terminal or self.view.leased:
+            return
+        if self.view.state is StateType.PAUSED:
+            back = propose(self.view, PersonResumes(), self.now)
+            assert isinstance(back, Delay), "it is suspended, and a person can resume it"
             return
         assert StateType.SCHEDULED is self.view.state
         verdict = propose(self.view, AgentClaims(), max(self.now, self.view.due))
@@ -204,11 +266,11 @@ class Rules(RuleBasedStateMachine):
         if isinstance(verdict, Delay):
             due = self.now + timedelta(seconds=verdict.delay_seconds)
             return {"leased": verdict.in_place, "due": due, "unstarted_claims": verdict.unstarted_claims}
-        if verdict.state.type.is_terminal:
+        if verdict.state.type.is_terminal or verdict.released:
             return {"leased": False}
         if isinstance(proposal, AgentClaims):
             return {"leased": True, "unstarted_claims": before.unstarted_claims + 1}
-        if verdict.state.type is StateType.RUNNING:
+        if verdict.state.type in (StateType.RUNNING, StateType.PAUSED):
             return {"leased": True, "unstarted_claims": 0}
         return {}
 
@@ -218,7 +280,7 @@ class Rules(RuleBasedStateMachine):
         if before.state.is_terminal and not before.provisional:
             final = isinstance(proposal, PersonRetries) or (isinstance(verdict, Accept) and not verdict.recorded)
             assert final, "an end is final but for a person's retry"
-        if isinstance(proposal, Overdue | Blocked) and isinstance(verdict, Accept):
+        if isinstance(proposal, Overdue | Blocked | LimitReached) and isinstance(verdict, Accept):
             assert StateType.SCHEDULED is before.state
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 
 from alisio import Flow, Task, flow, task
+from alisio.contract.news import ArtifactNews, EventNews
 from alisio.contract.reports import Directive, LogLine, Report, ReportAnswer, SubflowNews, TaskRunNews
 from alisio.contract.state_record import StateRecord
 from alisio.contract.states import StateType
@@ -30,6 +31,8 @@ class StoredRun:
     states: list[StateRecord] = field(default_factory=list)
     subflows: dict[UUID, SubflowNews] = field(default_factory=dict)
     task_runs: dict[UUID, TaskRunNews] = field(default_factory=dict)
+    artifacts: dict[UUID, ArtifactNews] = field(default_factory=dict)
+    events: dict[UUID, EventNews] = field(default_factory=dict)
     logs: list[LogLine] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
 
@@ -42,6 +45,8 @@ class StoredRun:
         self.states += report.states
         self.subflows |= {news.id: news for news in report.subflows}
         self.task_runs |= {news.id: news for news in report.task_runs}
+        self.artifacts |= {news.id: news for news in map(ArtifactNews.model_validate, report.artifacts)}
+        self.events |= {news.id: news for news in map(EventNews.model_validate, report.events)}
         self.logs += report.logs
 
     @property
@@ -98,6 +103,11 @@ class MemoryServer:
         (run,) = self.runs.values()
         return run
 
+    def all_runs(self) -> list[StoredRun]:
+        """Wait until all is reported, and give the root runs in the order in which they began."""
+        assert reporting.current_reporter().flush(10)
+        return list(self.runs.values())
+
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[MemoryServer]:
@@ -118,11 +128,11 @@ class Style:
 
     def flow(self, **options: Any) -> Callable[[Callable[..., Any]], Flow[Any, Any]]:
         """Decorate a function as a flow of this style."""
-        return lambda fn: flow(**options)(self._styled(fn))
+        return lambda fn: flow(**options)(self.styled(fn))
 
     def task(self, **options: Any) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
         """Decorate a function as a task of this style."""
-        return lambda fn: task(**options)(self._styled(fn))
+        return lambda fn: task(**options)(self.styled(fn))
 
     def run(self, some_flow: Flow[Any, Any], *args: Any, **kwargs: Any) -> Any:
         """Run a flow to its end."""
@@ -145,7 +155,8 @@ class Style:
 
         return around()["value"]
 
-    def _styled(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+    def styled(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """Make a function of this style."""
         if not self.is_async:
             return fn
 

@@ -17,8 +17,8 @@ HEAVY = ("pydantic", "httpx", "sqlalchemy", "asyncio", "typer", "rich", "alisio.
 def test_export_list() -> None:
     """These are the public names; each can be had, and is listed."""
     expected = [
-        "Flow", "State", "Task", "__version__", "allow_failure", "flow", "get_run_logger", "runtime", "tags", "task",
-        "unmapped",
+        "Flow", "State", "Task", "__version__", "allow_failure", "deploy", "flow", "get_run_logger",
+        "pause_flow_run", "resume_flow_run", "runtime", "serve", "suspend_flow_run", "tags", "task", "unmapped",
     ]  # fmt: skip
     assert expected == alisio.__all__
     assert set(expected) <= set(dir(alisio))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
-from alisio import State, flow, task
-from alisio.exceptions import FailedRunError, FlowTimeoutError, UnfinishedRunError
+from alisio import State, flow, get_run_logger, task
+from alisio.contract.reports import Directive, DirectiveKind
+from alisio.exceptions import FailedRunError, FlowTimeoutError, Pause, UnfinishedRunError
 from alisio.states import Cancelled, Completed, Failed, Running
 from tests.unit.sdk.conftest import MemoryServer, Style
 
@@ -284,3 +286,30 @@ def test_failure_cancels_what_has_not_begun(server: MemoryServer) -> None:
         outer()
     types = {news.states[-1].type for news in server.only_run().task_runs.values()}
     assert types <= {"COMPLETED", "CANCELLED", "FAILED"}
+
+
+def test_a_suspension_that_is_interrupted(server: MemoryServer, style: Style) -> None:
+    """A run that is stopped as it is suspended, and waits for its tasks, comes to an end that is recorded."""
+    begun, hold = threading.Event(), threading.Event()
+
+    @task
+    def holds() -> None:
+        begun.set()
+        hold.wait(10)
+
+    @style.flow(name="suspends")
+    def suspends() -> None:
+        holds.submit()
+        assert begun.wait(10)
+        server.directives.append(Directive(kind=DirectiveKind.CANCEL))
+        get_run_logger().info("something to report")
+        raise Pause("suspended at its pause")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            style.run(suspends)
+    finally:
+        hold.set()
+    run = server.only_run()
+    assert ("CANCELLED", "cancelled on request") == (run.state.type, run.state.message)
+    assert {"CANCELLED"} == {news.states[-1].type for news in run.task_runs.values()}

@@ -185,3 +185,25 @@ def test_supervised_root() -> None:
 
     assert ["COMPLETED"] == [state["type"] for state in frame["states"]]
     assert {"flow_version": "1", "retries": 0, "retry_delays": []} == frame["facts"]
+
+
+def test_rows_are_told_once_by_their_id_and_before_the_end() -> None:
+    """A row of the same id replaces one that still waits; all come within frames of the size of a report."""
+    outbox, run = _opened()
+    event = {"event": "x", "occurred": "2026-05-04T12:00:00Z", "resource": {"alisio.resource.id": "x"}}
+    ids = [f"00000000-0000-7000-8000-{number:012}" for number in range(10)]
+    for number in range(20):
+        row = {"id": ids[number % 10], "type": "markdown", "data": "ñ" * 150_000 + str(number)}
+        outbox.put_row("artifacts", {**row, "created": "2026-05-04T12:00:00Z"})
+        outbox.put_row("events", {**event, "id": ids[number % 10], "payload": {"number": number}})
+    run.note(StateType.COMPLETED)
+    assert outbox.has_news
+
+    frames = _frames(outbox)
+
+    rows = [row for frame in frames for row in frame.get("artifacts", ())]
+    assert [f"{number}" for number in range(10, 20)] == [row["data"][150_000:] for row in rows]
+    told = [row["payload"]["number"] for frame in frames for row in frame.get("events", ())]
+    assert list(range(10, 20)) == told
+    assert [False] * (len(frames) - 1) + [True] == ["states" in frame for frame in frames]
+    assert not outbox.has_news

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from alisio.exceptions import SettingsError
+from alisio.setting_list import SETTINGS
 from alisio.settings import (
-    SETTINGS,
     Settings,
     current_settings,
     read_values,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import time
 from typing import Any
 
+import pydantic
 import pytest
 
 from alisio import allow_failure, flow, task
 from alisio.exceptions import ParameterError, TaskTimeoutError, UnfinishedRunError
 from alisio.states import Completed
 from alisio.tasks import exponential_backoff
+from alisio.utilities.annotations import opaque, quote
 from tests.unit.sdk.conftest import MemoryServer, Style
 
 
@@ -229,3 +233,145 @@ def test_with_options() -> None:
 
     assert ("first", 2) == (original.name, original.retries)
     assert ("second", {"x"}, (1, 2, 4)) == (other.name, other.tags, other.retry_delays)
+
+
+@pytest.mark.parametrize("condition_is_async", [False, True], ids=["sync-condition", "async-condition"])
+@pytest.mark.parametrize(("wanted", "calls"), [(True, 3), (False, 1)])
+def test_retry_condition(
+    server: MemoryServer, style: Style, wanted: bool, calls: int, condition_is_async: bool
+) -> None:
+    """`retry_condition_fn` is asked with the task, its run and the failure, and decides on each retry."""
+    asked, ran = [], []
+
+    def condition(asked_task: Any, run: Any, state: Any) -> bool:
+        asked.append((asked_task.name, run.name, state.name, str(state.result(raise_on_failure=False))))
+        return wanted
+
+    async def async_condition(*given: Any) -> bool:
+        await asyncio.sleep(0)
+        return condition(*given)
+
+    @style.task(name="step", retries=2, retry_condition_fn=async_condition if condition_is_async else condition)
+    def step() -> None:
+        ran.append(1)
+        raise ValueError("no")
+
+    assert style.run_task(step, return_state=True).is_failed()
+    assert calls == len(ran)
+    assert [("step", "step-0", "Failed", "no")] * (2 if wanted else 1) == asked
+
+
+def test_retry_condition_that_fails(server: MemoryServer, style: Style) -> None:
+    """A condition that raises is logged, and the task is not retried."""
+    ran = []
+
+    def condition(*_: Any) -> bool:
+        raise RuntimeError("who knows")
+
+    @style.task(retries=5, retry_condition_fn=condition)
+    def step() -> None:
+        ran.append(1)
+        raise ValueError("no")
+
+    assert style.run_task(step, return_state=True).is_failed()
+    assert 1 == len(ran)
+    assert any("retry_condition_fn failed: RuntimeError: who knows" in line for line in server.only_run().messages)
+
+
+def test_retry_jitter(server: MemoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `retry_jitter_factor` a delay is longer, by at most that part of it."""
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+
+    @task(retries=20, retry_delay_seconds=10, retry_jitter_factor=0.5)
+    def step() -> None:
+        raise ValueError("no")
+
+    step(return_state=True)
+
+    assert 20 == len(slept)
+    assert all(10 <= seconds <= 15 for seconds in slept)
+    assert 1 < len(set(slept))
+
+
+def test_quote_and_opaque(server: MemoryServer) -> None:
+    """`quote` passes a value untouched, futures in it and all; `opaque` resolves a future and looks no further."""
+
+    @task
+    def one() -> int:
+        return 1
+
+    @task
+    def held() -> Any:
+        return [one.submit()]
+
+    @task
+    def kinds(*values: Any) -> list[str]:
+        return [type(value).__name__ for value in values]
+
+    @flow
+    def main() -> Any:
+        future = one.submit()
+        inside = [future]
+        return kinds(future, inside, quote(inside), opaque(future), quote(future)), kinds(opaque(held.submit()))
+
+    assert (["int", "list", "list", "int", "TaskRunFuture"], ["list"]) == main()
+    assert quote(5).unquote() == opaque(5).unwrap() == 5
+
+
+def test_futures_in_models(server: MemoryServer) -> None:
+    """Futures in the fields of dataclasses and of pydantic models are replaced, in a copy that is not validated."""
+
+    class Model(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+        rows: Any
+
+    @dataclasses.dataclass
+    class Data:
+        rows: Any
+
+    @task
+    def one() -> int:
+        return 1
+
+    @task
+    def rows_of(value: Any) -> Any:
+        return value.rows
+
+    @flow
+    def main() -> Any:
+        given = Model(rows=[one.submit()])
+        return rows_of(given), rows_of(Data(one.submit())), type(given.rows[0]).__name__
+
+    assert ([1], 1, "TaskRunFuture") == main()
+
+
+def test_returned_exception_is_a_result(server: MemoryServer, style: Style) -> None:
+    """An exception that is returned, and not raised, is a result like any other."""
+
+    @style.task()
+    def step() -> Any:
+        return ValueError("only told")
+
+    state = style.run_task(step, return_state=True)
+    assert state.is_completed()
+    assert "only told" == str(state.result())
+
+
+def test_tracebacks_begin_at_user_code(server: MemoryServer, style: Style) -> None:
+    """The logged traceback has the user's frames and those of what they call, and none of the engine's."""
+
+    @style.task()
+    def broken() -> None:
+        json.loads("{")
+
+    @style.flow()
+    def main() -> Any:
+        return broken()
+
+    with pytest.raises(json.JSONDecodeError):
+        style.run(main)
+    text = [line for line in server.only_run().messages if line.startswith("ended: Failed")][-1]
+    frames = [line.strip() for line in text.splitlines() if line.strip().startswith("File ")]
+    assert "in broken" in text
+    assert [] == [line for line in frames if "/alisio/" in line]

@@ -105,7 +105,7 @@ def value_for(column: Column[Any], made: dict[str, dict[str, Any]]) -> Any:
         return ["word"]
     if isinstance(column.type, Instant):
         return utc_now()
-    kinds: dict[type, Any] = {str: "word", int: 1, float: 1.5, bool: True, UUID: new_id()}
+    kinds: dict[type, Any] = {str: "word", int: 1, float: 1.5, bool: True, UUID: new_id(), bytes: b"word"}
     return kinds[column.type.python_type]
 
 
