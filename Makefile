@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 CORES := $(shell $(PYTHON) -c 'import os; print(os.cpu_count())')
-# Tests go to a process for each core; scenarios, which mostly wait, to two.
-SPREAD = -n $(CORES) --dist worksteal
-SPREAD_WAITING = -n $(shell expr $(CORES) \* 2) --dist worksteal
+# Tests mostly wait, for processes and for databases: two for each core.
+SPREAD = -n $(shell expr $(CORES) \* 2) --dist worksteal
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
+ACCEPTANCE := tests/unit/cdk/test_acceptance.py
 SOURCES := sdk functions agent cdk tests examples benchmarks
 PEERS := .venv-prefect/.installed .venv-dbos/.installed
 PEER_prefect := prefect
@@ -71,12 +71,15 @@ types: $(VENV)/.dev  ## mypy, strict
 
 unit: $(VENV)/.dev .venv-ministack/.installed  ## Unit and integration tests, and hostile input in small
 	-@$(MAKE) --no-print-directory $(VENV)/.node # without it the tests of the CDK are skipped
-	@$(WITH_NODE) $(BIN)/pytest $(SPREAD) tests/unit tests/integration tests/hostile
+	@$(WITH_NODE) $(BIN)/pytest $(SPREAD) --ignore $(ACCEPTANCE) tests/unit tests/integration tests/hostile
+	@echo "skipped: all stages on an emulated AWS, which takes minutes: make test-cloud"
 
-e2e: $(VENV)/.dev  ## Scenarios through the public commands and the API
-	@$(BIN)/pytest $(SPREAD_WAITING) tests/e2e
+e2e: $(VENV)/.dev  ## Scenarios through the public commands and the API, on SQLite; BACKENDS=laptop,postgres
+	@$(BIN)/pytest $(SPREAD) --backends $(or $(BACKENDS),laptop) tests/e2e
+	@$(if $(BACKENDS),,echo "skipped: the scenarios on PostgreSQL: make e2e BACKENDS=postgres; on an emulated AWS: make test-cloud")
 
 test-cloud: $(VENV)/.node  ## The whole cloud on this machine: cdk deploy, all scenarios and faults on it, cdk destroy
+	@$(WITH_NODE) $(BIN)/pytest --timeout 600 $(ACCEPTANCE)
 	@$(WITH_NODE) $(BIN)/python -m tests.cloud --workers $(shell expr $(CORES) \* 2)
 
 chaos: $(VENV)/.dev .venv-ministack/.installed  ## Faults: ROUNDS=300 SEED=7 SETUP=sqlite|postgres|postgres-sqs|cloud|all; KILLS=1, OUTAGE=1

@@ -66,7 +66,7 @@ class Storage(Construct):
         """Let somebody encrypt and decrypt secrets of the database, and nothing else that this key encrypts."""
         role.add_to_principal_policy(
             iam.PolicyStatement(
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                actions=["kms:Decrypt", "kms:Encrypt"],
                 resources=[self.key.key_arn],
                 conditions={"StringEquals": {"kms:EncryptionContext:application": "alisio"}},
             )

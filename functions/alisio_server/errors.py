@@ -101,6 +101,15 @@ class InvalidInputError(AlisioServerError):
     default_code = "invalid_input"
 
 
+def unreadable_secrets(reason: str) -> ConflictError:
+    """Make the error of secrets that cannot be decrypted.
+
+    Args:
+        reason: Why, and what to do.
+    """
+    return ConflictError(f"the secrets cannot be decrypted: {reason}", code="secrets_unreadable")
+
+
 def reason_of(error: Exception) -> str:
     """Say in one line what went wrong, for a log: the driver's own words, as SQLAlchemy's add the statement."""
     lines = str(getattr(error, "orig", None) or error).splitlines()

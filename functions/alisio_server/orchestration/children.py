@@ -45,7 +45,7 @@ def end_children(tx: Transaction, root_id: UUID, ended_as: StateType, now: datet
     _end_task_runs(tx, root_id, state, now)
 
 
-def family_of(run_ids: Sequence[UUID]) -> CompoundSelect[tuple[UUID]]:
+def family_of(run_ids: Sequence[UUID]) -> CompoundSelect[UUID]:
     """Select the ids of root runs and of their subflows.
 
     PostgreSQL finds what is of them by an index; of a condition with OR it would read the whole table.

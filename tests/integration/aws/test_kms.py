@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from alisio_server.adapters.aws.kms import KEPT_KEYS, KEPT_SECONDS, KmsCipher, open_kms
+from alisio_server.adapters.aws.kms import CHUNK_BYTES, KmsCipher, open_kms, pack, unpack
 from alisio_server.errors import ConflictError, UnavailableError
 from tests.integration.aws.conftest import Stage, client_of_nothing
 
 CONTEXT = {"table": "block_document", "id": "1"}
-
-
-class Counting:
-    """A client of KMS that counts its calls."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.exceptions = client.exceptions
-        self.calls: list[str] = []
-
-    def generate_data_key(self, **given: Any) -> Any:
-        self.calls.append("generate")
-        return self._client.generate_data_key(**given)
-
-    def decrypt(self, **given: Any) -> Any:
-        self.calls.append("decrypt")
-        return self._client.decrypt(**given)
+LARGE = bytes(range(256)) * 40
+"""Of three chunks."""
 
 
 def new_key() -> str:
@@ -39,21 +22,84 @@ def new_key() -> str:
 
 
 def test_what_is_encrypted_is_decrypted(stage: Stage) -> None:
-    """Another environment reads it with the same key; the content is nowhere in it."""
+    """Another environment reads it with the same key, whatever its size."""
     arn = new_key()
-    sealed = open_kms(arn).encrypt(b"swordfish", CONTEXT)
+    contents = [b"swordfish", b"", b"\0\0", b"x" * (CHUNK_BYTES - 1), b"x" * CHUNK_BYTES, LARGE]
+    sealed = [open_kms(arn).encrypt(content, CONTEXT) for content in contents]
 
-    assert b"swordfish" == open_kms(arn).decrypt(sealed, CONTEXT)
-    assert b"swordfish" not in sealed
+    assert contents == [open_kms(arn).decrypt(one, CONTEXT) for one in sealed]
+
+
+def test_the_content_is_nowhere_in_what_is_stored(moto: Stage) -> None:
+    """Twice the same is not the same either, so nobody can tell that a secret was not changed."""
+    cipher = open_kms(new_key())
+    first, second = cipher.encrypt(b"swordfish", CONTEXT), cipher.encrypt(b"swordfish", CONTEXT)
+
+    assert b"swordfish" not in first + second
+    assert first != second
+
+
+def test_kms_is_called_once_for_each_chunk(moto: Stage) -> None:
+    """So most secrets take one call, and KMS is never given more than it takes."""
+    client = boto3.client("kms")
+    given: list[int] = []
+    client.meta.events.register(
+        "provide-client-params.kms.Encrypt", lambda params, **_: given.append(len(params["Plaintext"]))
+    )
+    cipher = KmsCipher(client, new_key())
+    for size, calls in {9: 1, CHUNK_BYTES - 1: 1, CHUNK_BYTES: 2, 10 * CHUNK_BYTES: 11}.items():
+        given.clear()
+        cipher.encrypt(bytes(size), CONTEXT)
+
+        assert (calls, size + 1) == (len(given), sum(given))
+        assert CHUNK_BYTES >= max(given)
 
 
 def test_kms_itself_refuses_another_row(moto: Stage) -> None:
-    """The row is in the encryption context, so its data key is not decrypted for another one."""
+    """The row is in the encryption context, so nothing is decrypted in the place of another one."""
     cipher = open_kms(new_key())
     sealed = cipher.encrypt(b"x", CONTEXT)
 
-    with pytest.raises(ConflictError, match="is not the key that they were encrypted with"):
+    with pytest.raises(ConflictError, match="is not the key that they were encrypted with, or they were changed"):
         cipher.decrypt(sealed, {**CONTEXT, "id": "2"})
+
+
+def test_kms_itself_refuses_chunks_that_are_not_all_in_their_places(moto: Stage) -> None:
+    """Who can write the database can neither rearrange nor shorten a secret, nor mix two that the row had."""
+    cipher = open_kms(new_key())
+    (id_, [first, second, third]), (_, older) = (unpack(cipher.encrypt(LARGE, CONTEXT)) for _ in range(2))
+    changed = {
+        "swapped": [second, first, third],
+        "cut off": [first, second],
+        "the first alone": [first],
+        "one left out": [first, third],
+        "one twice": [first, second, third, third],
+        "one in place of another": [first, first, third],
+        "one of an older saving": [first, older[1], third],
+        "one bit": [first, second[:-1] + bytes([second[-1] ^ 1]), third],
+    }
+
+    assert LARGE == cipher.decrypt(pack(id_, [first, second, third]), CONTEXT)
+    for how, chunks in changed.items():
+        with pytest.raises(ConflictError, match="or they were changed") as caught:
+            pytest.fail(f"{how}: {cipher.decrypt(pack(id_, chunks), CONTEXT)[:40]!r}")
+        assert "secrets_unreadable" == caught.value.code
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        *(b"", b"akms", b"ali1" + bytes(40), b"plain text of some length, no more"),
+        *(pack(bytes(16), []), pack(bytes(16), [b""])),
+        *(pack(bytes(16), [b"x"]) + b"\0", pack(bytes(16), [b"chunk"])[:-1]),
+    ],
+)
+def test_what_was_never_encrypted_is_damaged(stored: bytes) -> None:
+    """Bytes of another form are told without asking KMS."""
+    cipher = KmsCipher(client_of_nothing("kms"), "arn:aws:kms:eu-west-1:123456789012:key/x")
+
+    with pytest.raises(ConflictError, match="damaged"):
+        cipher.decrypt(stored, CONTEXT)
 
 
 @pytest.mark.parametrize(
@@ -75,36 +121,6 @@ def test_a_key_that_is_another_one_is_told_from_one_that_cannot_be_used(
     with Stubber(client) as stub, pytest.raises(kind):
         stub.add_client_error("decrypt", code)
         KmsCipher(client, arn).decrypt(sealed, CONTEXT)
-
-
-def test_data_keys_are_kept_for_a_while(moto: Stage) -> None:
-    """What is read again within five minutes asks KMS once; after that it asks again, and each writing asks."""
-    now = [0.0]
-    client = Counting(boto3.client("kms"))
-    cipher = KmsCipher(client, new_key(), lambda: now[0])
-    sealed = cipher.encrypt(b"x", CONTEXT)
-
-    for _ in range(3):
-        assert b"x" == cipher.decrypt(sealed, CONTEXT)
-    now[0] += KEPT_SECONDS
-    assert b"x" == cipher.decrypt(sealed, CONTEXT)
-
-    assert ["generate", "decrypt", "decrypt"] == client.calls
-
-
-def test_no_more_data_keys_are_kept_than_there_is_room_for(moto: Stage) -> None:
-    """The oldest goes, and is asked for again."""
-    client = Counting(boto3.client("kms"))
-    cipher = KmsCipher(client, new_key())
-    sealed = [cipher.encrypt(b"x", {"id": str(number)}) for number in range(KEPT_KEYS + 1)]
-    for number, one in enumerate(sealed):
-        cipher.decrypt(one, {"id": str(number)})
-    client.calls.clear()
-
-    cipher.decrypt(sealed[-1], {"id": str(KEPT_KEYS)})
-    cipher.decrypt(sealed[0], {"id": "0"})
-
-    assert ["decrypt"] == client.calls
 
 
 def test_kms_that_is_away_is_unavailable() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -66,6 +67,16 @@ def test_what_is_deployed_is_for_arm_and_small(built: Callable[[Architecture], l
     # Only Python 3.13 compiles for it; what this one has compiled for itself is as large.
     compiled = _bytes(built("host")[0].rglob("*.pyc"))
     assert _bytes(path for path in folder.rglob("*") if path.suffix != ".pyc") + compiled <= MAX_BYTES
+
+
+def test_no_library_of_ciphers_is_deployed(built: Callable[[Architecture], list[Path]]) -> None:
+    """KMS encrypts there: 15 MB are left out, and no module of ours that is deployed would miss them."""
+    [folder, _] = built("host")
+    assert [] == [path.name for name in ("cryptography", "cffi", "pycparser") for path in folder.glob(f"*{name}*")]
+    ours = [path for name in ("alisio", "alisio_server", "handlers") for path in (folder / name).rglob("*.py")]
+    assert folder / "alisio_server/adapters/aws/kms.py" in ours
+    importing = [path for path in ours if re.search(r"^\s*(import|from) (cryptography|cffi)\b", path.read_text(), re.M)]
+    assert [] == importing
 
 
 def test_modules_are_compiled_for_the_python_that_runs_them_and_never_looked_at_again(

@@ -208,7 +208,7 @@ def test_secrets_of_the_database_are_the_apis_alone(stage: str, synthesize: Synt
     ]
     [(roles, statement)] = allowed
     assert "ServerApiRole" in json.dumps(roles)
-    assert ["kms:Decrypt", "kms:GenerateDataKey"] == statement["Action"]
+    assert ["kms:Decrypt", "kms:Encrypt"] == statement["Action"]
     context = {f"kms:EncryptionContext:{name}": value for name, value in PURPOSE.items()}
     assert {"StringEquals": context} == statement["Condition"]
     functions = ("api", "tick", "dead-letters", "migrate")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from alisio_server.adapters.laptop.key_file import KeyFileCipher
-from alisio_server.adapters.sealing import header_of, seal, unseal
+from alisio_server.adapters.laptop.sealing import header_of, seal, unseal
 from alisio_server.errors import ConflictError, UnavailableError
 
 CONTEXT = {"table": "block_document", "id": "1"}

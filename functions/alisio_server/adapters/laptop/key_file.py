@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from alisio.contract.ids import new_id
-from alisio_server.adapters.sealing import KEY_BYTES, header_of, seal, unreadable, unseal
-from alisio_server.errors import UnavailableError
+from alisio_server.adapters.laptop.sealing import KEY_BYTES, header_of, seal, unseal
+from alisio_server.errors import UnavailableError, unreadable_secrets
 
 
 class KeyFileCipher:
@@ -48,7 +48,7 @@ class KeyFileCipher:
         key = self._read().get(name)
         if key is None:
             found = "that file is gone" if not self._path.exists() else f"the file {self._path.name} has no such key"
-            raise unreadable(
+            raise unreadable_secrets(
                 f"they take the key {name!r} of the server's key file {self._path.name}, and {found}: "
                 "put it back from a backup, or save the block anew"
             )

@@ -1,9 +1,9 @@
-"""The form of what is encrypted: which key it takes, and AES-256-GCM over content and context.
+"""The form of what is encrypted with a key file: which key it takes, and AES-256-GCM over content and context.
 
     "ali1" | length of the header (2 bytes) | header | nonce (12 bytes) | ciphertext with its tag
 
-The header names the key, or holds it encrypted. Header and context are authenticated, so what was encrypted for one row
-is refused in the place of another. AES-GCM: NIST SP 800-38D.
+The header names the key. Header and context are authenticated, so what was encrypted for one row is refused in the
+place of another. AES-GCM: NIST SP 800-38D.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Mapping
 
-from alisio_server.errors import ConflictError
+from alisio_server.errors import unreadable_secrets
 
 KEY_BYTES = 32
 _MAGIC = b"ali1"
@@ -45,7 +45,7 @@ def header_of(sealed: bytes) -> bytes:
     """
     length = int.from_bytes(sealed[len(_MAGIC) : _START])
     if not sealed.startswith(_MAGIC) or len(sealed) < _START + length + _NONCE_BYTES:
-        raise unreadable("what is stored in the place of them is damaged: save the block anew")
+        raise unreadable_secrets("what is stored in the place of them is damaged: save the block anew")
     return sealed[_START : _START + length]
 
 
@@ -69,12 +69,7 @@ def unseal(key: bytes, sealed: bytes, context: Mapping[str, str]) -> bytes:
         return AESGCM(key).decrypt(nonce, ciphertext, front + _written(context))
     except InvalidTag:
         reason = "they were changed, or the key of that name is another one now"
-        raise unreadable(f"{reason}: put the right key back, or save the block anew") from None
-
-
-def unreadable(reason: str) -> ConflictError:
-    """Make the error of secrets that cannot be decrypted."""
-    return ConflictError(f"the secrets cannot be decrypted: {reason}", code="secrets_unreadable")
+        raise unreadable_secrets(f"{reason}: put the right key back, or save the block anew") from None
 
 
 def _written(context: Mapping[str, str]) -> bytes:
