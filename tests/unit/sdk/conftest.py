@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from alisio import Flow, Task, flow, task
+from alisio.client import Client, open_client
 from alisio.contract.news import ArtifactNews, EventNews
 from alisio.contract.reports import Directive, LogLine, Report, ReportAnswer, SubflowNews, TaskRunNews
 from alisio.contract.state_record import StateRecord
@@ -177,3 +179,19 @@ class Style:
 def style(request: pytest.FixtureRequest) -> Style:
     """Both styles, one after the other."""
     return Style(request.param)
+
+
+@pytest.fixture
+def own_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sqlite_template: Path) -> Iterator[Client]:
+    """A client of the database of a home of this test, which this process works on itself."""
+    home = tmp_path / "home"
+    home.mkdir()
+    copyfile(sqlite_template, home / "alisio.db")
+    for name in ("ALISIO_API_URL", "ALISIO_API_DATABASE_CONNECTION_URL", "ALISIO_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALISIO_HOME", str(home))
+    reporter = reporting.Reporter(reporting._open_client)
+    monkeypatch.setattr(reporting, "_reporter", reporter)
+    with open_client() as client:
+        yield client
+    reporter.stop()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
-from shutil import copyfile
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from alisio.client import Client, open_client
+from alisio.client import Client
 from alisio.contract.control import ResumeRequest
 from alisio.contract.runs import FlowRun, FlowRunFilter, FlowRunQuery
 from alisio.contract.states import StateType
@@ -66,18 +64,8 @@ class Person:
 
 
 @pytest.fixture
-def person(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sqlite_template: Path) -> Iterator[Person]:
+def person(own_client: Client) -> Iterator[Person]:
     """Somebody at the database of a home of this test, which this process works on itself."""
-    home = tmp_path / "home"
-    home.mkdir()
-    copyfile(sqlite_template, home / "alisio.db")
-    for name in ("ALISIO_API_URL", "ALISIO_API_DATABASE_CONNECTION_URL", "ALISIO_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ALISIO_HOME", str(home))
-    reporter = reporting.Reporter(reporting._open_client)
-    monkeypatch.setattr(reporting, "_reporter", reporter)
-    with open_client() as client:
-        made = Person(client)
-        yield made
-        made.leave()
-    reporter.stop()
+    made = Person(own_client)
+    yield made
+    made.leave()

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from shutil import copyfile
 from typing import Any
 
 import pytest
 
-from alisio.client import Client, open_client
+from alisio.client import Client
 from alisio.client.shared import close_shared_clients
 from alisio.concurrency import asyncio as for_async
 from alisio.concurrency import sync as for_sync
 from alisio.contract.limits import ConcurrencyLimitCreate
-from alisio.engine import reporter as reporting
 
 
 class Backend:
@@ -34,19 +31,9 @@ class Backend:
 
 
 @pytest.fixture
-def backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sqlite_template: Path) -> Iterator[Backend]:
+def backend(own_client: Client) -> Iterator[Backend]:
     """The database of a home of this test, which this process works on itself."""
-    home = tmp_path / "home"
-    home.mkdir()
-    copyfile(sqlite_template, home / "alisio.db")
-    for name in ("ALISIO_API_URL", "ALISIO_API_DATABASE_CONNECTION_URL", "ALISIO_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ALISIO_HOME", str(home))
-    reporter = reporting.Reporter(reporting._open_client)
-    monkeypatch.setattr(reporting, "_reporter", reporter)
-    with open_client() as client:
-        yield Backend(client)
-    reporter.stop()
+    yield Backend(own_client)
     close_shared_clients()
 
 
