@@ -5,12 +5,14 @@ Other context: `database_url`, for a stage that makes no database itself, and `a
 
 from __future__ import annotations
 
+import os
 import sys
 
 from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from cdk.assets import AssetError, FunctionsCode, build_functions
+from cdk.authorities import check_region
 from cdk.constructs.database import DatabaseAccess
 from cdk.constructs.functions import Surroundings
 from cdk.stacks.agents import AgentsStack
@@ -55,6 +57,9 @@ def main() -> int:
             database_url=context("database_url"),
             alarm_email=context("alarm_email"),
         )
+        # The CDK tells it where there are credentials.
+        if stage.database is not None and (region := os.environ.get("CDK_DEFAULT_REGION")):
+            check_region(region)
         code = build_functions(stage.functions.architecture)
     except (ValueError, AssetError) as error:
         sys.stderr.write(f"error: {error}\n")

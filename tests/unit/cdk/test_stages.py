@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from cdk.authorities import check_region
 from cdk.stages import STAGES, AgentSettings, DatabaseSettings, FunctionSettings, Stage, find_stage
 
 
@@ -61,3 +62,10 @@ def test_agents_that_could_run_nothing_are_refused(settings: dict[str, int]) -> 
     """Scaling counts agents by the runs that each takes."""
     with pytest.raises(ValueError, match="1 at least"):
         AgentSettings(**settings)
+
+
+def test_a_region_whose_databases_functions_could_not_trust_is_refused() -> None:
+    """It is said before anything is made there, not by functions that cannot connect."""
+    check_region("eu-central-1")
+    with pytest.raises(ValueError, match=r"rds-ca\.pem has no authority of Amazon RDS for the region xx-nowhere-9"):
+        check_region("xx-nowhere-9")
