@@ -78,9 +78,9 @@ e2e: $(VENV)/.dev  ## Scenarios through the public commands and the API, on SQLi
 	@$(BIN)/pytest $(SPREAD) --backends $(or $(BACKENDS),laptop) tests/e2e
 	@$(if $(BACKENDS),,echo "skipped: the scenarios on PostgreSQL: make e2e BACKENDS=postgres; on an emulated AWS: make test-cloud")
 
-test-cloud: $(VENV)/.node  ## The whole cloud on this machine: cdk deploy, all scenarios and faults on it, cdk destroy
+test-cloud: $(VENV)/.node  ## The whole cloud on this machine: cdk deploy, all scenarios and faults on it, cdk destroy; AWAY=120
 	@$(WITH_NODE) $(BIN)/pytest --timeout 600 $(ACCEPTANCE)
-	@$(WITH_NODE) $(BIN)/python -m tests.cloud --workers $(shell expr $(CORES) \* 2)
+	@$(WITH_NODE) AWAY=$(or $(AWAY),1) $(BIN)/python -m tests.cloud --workers $(shell expr $(CORES) \* 2)
 
 chaos: $(VENV)/.dev .venv-ministack/.installed  ## Faults: ROUNDS=300 SEED=7 SETUP=sqlite|postgres|postgres-sqs|cloud|all; KILLS=1, OUTAGE=1
 	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(SETUP),--setup $(SETUP)) $(if $(KILLS),--kills) $(if $(OUTAGE),--outage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,9 @@ def place(backend: Backend) -> CloudPlace:
     if not isinstance(backend, CloudBackend):
         pytest.skip("this back end is no cloud")
     return CloudPlace(backend)
+
+
+@pytest.fixture
+def away() -> float:
+    """How many seconds a part of the cloud is away, at least; in life it may be as long as with `AWAY=120`."""
+    return float(os.environ.get("AWAY", "1"))

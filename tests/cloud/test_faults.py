@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from uuid import UUID
@@ -49,19 +50,25 @@ def test_a_function_killed_in_the_middle_of_requests_loses_and_doubles_nothing(s
     assert run_ids == {run["id"] for run in stack.runs()}
 
 
-def test_runs_are_made_while_sqs_is_away_and_start_when_it_is_back(stack: Stack, place: CloudPlace) -> None:
+def test_runs_are_made_while_sqs_is_away_and_start_when_it_is_back(
+    stack: Stack, place: CloudPlace, away: float
+) -> None:
     """What could not be rung for is noted with the run, and rung for by a later tick."""
     deployed = stack.deploy(QUICK)
     stack.start_agent()
+    run_ids = []
+    end = time.monotonic() + away
 
     with place.unreachable_sqs("api", "tick"):
-        run_ids = stack.create_runs(deployed, {}, {})
-        place.tick()
+        while not run_ids or time.monotonic() < end:
+            run_ids += stack.create_runs(deployed, *([{}, {}] if len(run_ids) < 100 else []))
+            place.tick()
 
-    assert [1, 1] == [stack.wait_for_run(run_id, "COMPLETED")["attempt"] for run_id in run_ids]
+    assert {1} == {stack.wait_for_run(run_id, "COMPLETED")["attempt"] for run_id in run_ids}
+    assert sorted(run_ids) == sorted(run["id"] for run in stack.runs())
 
 
-def test_a_database_that_does_not_answer_costs_no_run(stack: Stack, place: CloudPlace) -> None:
+def test_a_database_that_does_not_answer_costs_no_run(stack: Stack, place: CloudPlace, away: float) -> None:
     """A flow goes on while the database is frozen, and its end is stored when it is back; what waited then runs too."""
     record, gate = stack.folder / "record", stack.folder / "gate"
     deployed = stack.deploy(RECORDED, "--param", f"record={record}", "--param", "mark=ran")
@@ -70,9 +77,12 @@ def test_a_database_that_does_not_answer_costs_no_run(stack: Stack, place: Cloud
     running = stack.run(held)
     stack.wait_for_run(running, "RUNNING")
 
+    end = time.monotonic() + away
+
     with place.frozen_database():
         gate.touch()
         stack.until((stack.folder / "gate.passed").exists, "the flow to end while the database is away")
+        wait_until(lambda: time.monotonic() > end, away + 1)
 
     assert 1 == stack.wait_for_run(running, "COMPLETED")["attempt"]
     stack.wait_for_run(stack.run(deployed), "COMPLETED")

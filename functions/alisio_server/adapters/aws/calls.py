@@ -20,7 +20,7 @@ def quick() -> Config:
     """Give the settings of clients whose calls a request waits for: little time, and one more try."""
     from botocore.config import Config
 
-    return Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+    return Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
 
 
 @contextmanager
