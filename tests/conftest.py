@@ -16,6 +16,7 @@ from alisio_server.embedded import upgrade_database
 from tests.e2e.fixtures import backend as backend
 from tests.e2e.fixtures import stack as stack
 from tests.postgres import Postgres
+from tests.scratch import use_memory
 
 _DRAWN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -23,6 +24,11 @@ _DRAWN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Take the names of the back ends on which the scenarios of `tests/e2e` run."""
     parser.addoption("--backends", default="laptop,postgres", help="of tests/e2e/backends.py, with commas between")
+
+
+def pytest_configure() -> None:
+    """Keep what tests write in memory, before the first of them asks for a folder."""
+    use_memory()
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -31,6 +31,8 @@ from tests.waiting import wait_until
 USER = "alisio"
 
 _TEMPLATE = "alisio_template"
+_COPY = "STRATEGY FILE_COPY"
+"""Three times as fast as by the log, where nothing waits for a disk."""
 # Below the ports that outgoing connections take, so that a killed server finds its own port free again.
 _PORTS = range(20_000, 32_000)
 _SETTINGS = {
@@ -135,7 +137,7 @@ class Postgres:
             self.execute(f"CREATE DATABASE {_TEMPLATE}")
             upgrade_database(self.url(_TEMPLATE))
             self._has_template = True
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {'template1' if empty else _TEMPLATE}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {'template1' if empty else _TEMPLATE} {_COPY}")
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
