@@ -1,6 +1,6 @@
 """Where tests put their files: in memory, where the machine lends enough of it.
 
-They make thousands of small databases. What they promise of a disk is the kernel's to keep, and no test can cut the power.
+They make thousands of small databases. What is promised of a disk is the kernel's to keep: no test can cut the power.
 """
 
 from __future__ import annotations
