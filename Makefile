@@ -30,6 +30,11 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.runtime
+	@echo "Installing what benchmarks need into $(VENV) …"
+	@$(PIP) --editable '.[bench]'
+	@touch $@
+
 # The CDK runs on Node.js; a machine that has none, or an old one, gets it from the package registry too.
 $(VENV)/.node: $(VENV)/.dev
 	@$(WITH_NODE) sh -c 'command -v npm && node -e "process.exit(+(parseInt(process.versions.node) < 20))"' > /dev/null 2>&1 || \
@@ -71,7 +76,7 @@ types: $(VENV)/.dev  ## mypy, strict
 
 unit: $(VENV)/.dev .venv-ministack/.installed  ## Unit and integration tests, and hostile input in small
 	-@$(MAKE) --no-print-directory $(VENV)/.node # without it the tests of the CDK are skipped
-	@$(WITH_NODE) $(BIN)/pytest $(SPREAD) --ignore $(ACCEPTANCE) tests/unit tests/integration tests/hostile
+	@$(WITH_NODE) $(BIN)/pytest $(SPREAD) --ignore $(ACCEPTANCE) tests/unit tests/typing tests/integration tests/hostile
 	@echo "skipped: all stages on an emulated AWS, which takes minutes: make test-cloud"
 
 e2e: $(VENV)/.dev  ## Scenarios through the public commands and the API, on SQLite; BACKENDS=laptop,postgres
@@ -89,13 +94,13 @@ hostile: $(VENV)/.dev  ## Hostile input at length: CASES=20000 requests over all
 	@HOSTILE_CASES=$(or $(CASES),20000) HOSTILE_LINES=$(or $(LINES),1000000) $(BIN)/pytest tests/hostile
 
 # Side by side, as pip mostly waits.
-bench-environments: $(VENV)/.dev .venv-ministack/.installed .venv-bench/.installed $(PEERS)
+bench-environments: $(VENV)/.bench .venv-ministack/.installed .venv-bench/.installed $(PEERS)
 
 bench:  ## Benchmarks beside Prefect: a table, and JSON under benchmarks/results/; ROWS=import,script runs some
 	@$(MAKE) --no-print-directory -j3 bench-environments
 	@$(BIN)/python -m benchmarks $(if $(ROWS),--rows $(ROWS))
 
-bench-plots: $(VENV)/.dev  ## From the newest result: the plots under benchmarks/plots/, and the table in README.md
+bench-plots: $(VENV)/.bench  ## From the newest result: the plots under benchmarks/plots/, and the table in README.md
 	@$(BIN)/python -m benchmarks.plots
 
 openapi: $(VENV)/.runtime  ## Write docs/openapi.json anew from the routes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from tests.postgres import Postgres
@@ -12,9 +12,13 @@ _SETTINGS = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "256MB",
 
 
 @contextmanager
-def postgres() -> Iterator[Postgres]:
-    """Start a server of its own for a row; end it, and remove its folder, afterwards."""
-    server = Postgres(_SETTINGS)
+def postgres(settings: Mapping[str, str] | None = None) -> Iterator[Postgres]:
+    """Start a server of its own for a row; end it, and remove its folder, afterwards.
+
+    Args:
+        settings: Further ones, as postgresql.conf names them.
+    """
+    server = Postgres({**_SETTINGS, **(settings or {})})
     try:
         server.start()
         yield server

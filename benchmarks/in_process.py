@@ -1,6 +1,6 @@
 """Who runs the workloads of one process: we without a server, we with one, Prefect with one, and DBOS, which has none.
 
-All store in SQLite, and each workload waits until its rows are in that file.
+All store in SQLite, and we with a server in PostgreSQL too. Each workload waits until its rows are in that database.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from benchmarks.databases import postgres
 from benchmarks.interleaved import interleaved
 from benchmarks.products import ALISIO, DBOS, PREFECT, Product
 from benchmarks.stacks import Stack, stack
 
 EMBEDDED = "alisio"
 SERVED = "alisio with a server"
+ON_POSTGRESQL = "alisio with a server on PostgreSQL"
 PEER = "prefect"
-WHERE = {EMBEDDED: "no server", SERVED: "with a server"}
-"""What labels of figures call the first two."""
+WHERE = {EMBEDDED: "no server", SERVED: "with a server", ON_POSTGRESQL: "with a server on PostgreSQL"}
+"""What labels of figures call ours."""
 
 _ALONE = {EMBEDDED: ALISIO, DBOS.name: DBOS}
 
@@ -54,7 +56,11 @@ def _runner(name: str, ends: ExitStack) -> Runner:
     if name in _ALONE:
         home = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="alisio-bench-")))
         return partial(_run_alone, _ALONE[name], home)
-    return partial(_run_served, ends.enter_context(stack(PREFECT if name == PEER else ALISIO)))
+    if name == ON_POSTGRESQL:
+        database = ends.enter_context(postgres()).create_database(empty=True)
+        return partial(_run_served, ends.enter_context(stack(database=database)), database)
+    running = ends.enter_context(stack(PREFECT if name == PEER else ALISIO))
+    return partial(_run_served, running, str(running.home / running.product.database))
 
 
 def _run_alone(product: Product, home: Path, workload: str, *arguments: str) -> Answer:
@@ -62,5 +68,5 @@ def _run_alone(product: Product, home: Path, workload: str, *arguments: str) -> 
     return product.run_workload(workload, home / product.database, *arguments, environment=environment)
 
 
-def _run_served(running: Stack, workload: str, *arguments: str) -> Answer:
-    return running.run_workload(workload, running.home / running.product.database, *arguments)
+def _run_served(running: Stack, database: str, workload: str, *arguments: str) -> Answer:
+    return running.run_workload(workload, database, *arguments)

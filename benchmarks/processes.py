@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 
 
 def output_of(

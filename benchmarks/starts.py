@@ -11,6 +11,13 @@ from benchmarks.processes import wait_for
 from benchmarks.stacks import Stack
 
 _STARTED = "flow_run WHERE schedule_slug IS NOT NULL AND started IS NOT NULL"
+_PROJECT = """
+deployments:
+  - name: bench
+    entrypoint: deployed.py:empty
+    work_pool: {{name: {pool}}}
+    schedules: [{schedules}]
+"""
 _numbers = count()
 
 
@@ -68,24 +75,27 @@ def measure_starts(
     return starts
 
 
-def seconds_late(running: Stack, pool: str, *, interval: int, runs: int) -> list[float]:
-    """Start an agent on a new pool, deploy an empty flow there with a schedule, and see how late its runs start.
+def seconds_late(running: Stack, pool: str, *, runs: int, schedules: int = 1) -> list[float]:
+    """Start an agent on a new pool, deploy an empty flow there with schedules, and see how late its runs start.
 
     Args:
         running: The server.
         pool: The pool's name.
-        interval: Seconds between two runs.
         runs: How many runs count: the first that start.
+        schedules: How many the deployment has: each makes a run a second, and together they make them evenly.
 
     Returns:
         For each run, the oldest first, how long after its time it was Running, in seconds, as stored.
     """
     running.deploy("deployed", "empty", pool)
     with running.worker(pool):
-        arguments = ("deployed.py:empty", "--name", "bench", "--pool", pool, "--interval", f"{interval}s")
-        running.run_command("deploy", *arguments, cwd=running.home / "projects" / pool)
+        folder = running.home / "projects" / pool
+        anchors = [f"2026-01-01T00:00:00.{1000 * number // schedules:03}+00:00" for number in range(schedules)]
+        each = ", ".join(f"{{interval: 1, anchor: {anchor}}}" for anchor in anchors)
+        (folder / "alisio.yaml").write_text(_PROJECT.format(pool=pool, schedules=each))
+        running.run_command("deploy", "--all", cwd=folder)
         enough = f"SELECT count(*) >= {runs} FROM {_STARTED}"
-        wait_for(lambda: bool(running.read(enough)[0][0]), within=2 * interval * runs + 60, every=0.5)
+        wait_for(lambda: bool(running.read(enough)[0][0]), within=2 * runs + 60, every=0.5)
         ids = [row[0] for row in running.read(f"SELECT id FROM {_STARTED} ORDER BY occurrence")]
         found = [running.run(run_id) for run_id in ids]
     return [(run.started - run.due).total_seconds() for run in found if run.started and run.due][:runs]

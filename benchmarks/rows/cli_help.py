@@ -21,7 +21,7 @@ def _measure() -> Iterator[Figure]:
                     product.name: partial(wall_seconds, [product.command, argument], product.environment(Path(home)))
                     for product in (ALISIO, PREFECT)
                 },
-                fewer={PREFECT.name: 3},
+                fewer={PREFECT.name: 2},
             )
             peers = {PREFECT.name: samples[PREFECT.name]}
             yield Figure(f"command line: {argument}", "s", samples[ALISIO.name], budget=budget, peers=peers)

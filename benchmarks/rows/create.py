@@ -14,7 +14,7 @@ from benchmarks.products import PREFECT
 from benchmarks.stacks import Stack, stack
 
 CLIENTS = (1, 8, 64)
-SECONDS, ROUNDS, WARM_UPS = 1.0, 7, 1
+SECONDS, ROUNDS, WARM_UPS = 0.7, 7, 1
 PREFECT_CLIENTS, PREFECT_SECONDS, PREFECT_ROUNDS = (8,), 3.0, 2
 RATE, P99 = 250.0, 100.0
 _BUDGETED = 8

@@ -21,7 +21,7 @@ from benchmarks.memory import family
 from benchmarks.stacks import Stack, stack
 
 RUNS, EVERY_SECONDS = 500, 10.0
-ROUNDS, ROUND_SECONDS = 7, 4.0
+ROUNDS, ROUND_SECONDS = 7, 3.0
 SENDERS = 4
 P99 = 50.0
 _POOL = "bench-heartbeats"

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.databases import postgres
 from benchmarks.figure import Figure, Row
-from benchmarks.generated import POOL, Homes, fill
+from benchmarks.generated import BULK_SETTINGS, POOL, Homes, fill
 from benchmarks.load import Request, send_each
 from benchmarks.stacks import Stack, stack
 
@@ -80,7 +80,7 @@ def _figures(running: Stack, runs: int, where: str) -> Iterator[Figure]:
 def _measure() -> Iterator[Figure]:
     with stack() as running:
         yield from _figures(running, FEW, "SQLite")
-    with postgres() as server, stack(database=server.create_database(empty=True)) as running:
+    with postgres(BULK_SETTINGS) as server, stack(database=server.create_database(empty=True)) as running:
         yield from _figures(running, MANY, "PostgreSQL")
 
 

@@ -47,6 +47,7 @@ def stack(
         made = _STACKS[product](product, Path(folder), f"http://127.0.0.1:{port}/api", database)
         made.environment |= dict(settings or {})
         ends.callback(made.close)
+        made.prepare()
         made.server = ends.enter_context(process([*made.server_command(port), *arguments], made.environment))
         wait_for(lambda: made.api.get("health").status_code == 200)
         yield made

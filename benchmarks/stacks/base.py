@@ -68,6 +68,10 @@ class Stack(ABC):
     def settings(url: str, database: str | None) -> dict[str, str]:
         """Give the variables that lead to the server, and its server to the database."""
 
+    def prepare(self) -> None:
+        """Put into the home, before the server starts, what it would take long to make itself."""
+        return
+
     @abstractmethod
     def server_command(self, port: int) -> list[str]:
         """Give the command that starts the server."""
