@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from alisio.contract.access import Role
+from alisio.contract.roles import Role
 from alisio_server.adapters.aws.cloud_settings import read_database_address, required
 from alisio_server.adapters.aws.deploying import ensure_key, ensure_pool, migrate_database
 from alisio_server.adapters.aws.function_logs import logged_call, logger

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from alisio.contract.access import ANONYMOUS, LOCAL, Role
+from alisio.contract.roles import ANONYMOUS, LOCAL, Role
 
 
 @dataclass(frozen=True)

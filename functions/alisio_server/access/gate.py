@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from alisio.contract.access import ANONYMOUS, Role
+from alisio.contract.roles import ANONYMOUS, Role
 from alisio_server.access.authentication import Authentication
 from alisio_server.access.callers import Caller, anonymous_caller, local_caller
 from alisio_server.access.changes import Change, record_change

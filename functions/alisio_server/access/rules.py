@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 
-from alisio.contract.access import Role
+from alisio.contract.roles import Role
 
 
 class Access(Enum):

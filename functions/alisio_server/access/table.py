@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from alisio.contract.access import Role
+from alisio.contract.roles import Role
 from alisio_server.access.rules import RULES, Access
 from alisio_server.app import get_resolver
 

@@ -57,6 +57,7 @@ _partial_index(
     flow_run.c.schedule_slug,
     flow_run.c.occurrence,
 )
+_partial_index("ix_flow_run_cancels_linked", "cancels_linked IS NOT NULL", flow_run.c.cancels_linked)
 _partial_index("ix_flow_run_claim", "claim_id IS NOT NULL", flow_run.c.claim_id)
 Index("ix_task_run_flow_run", task_run.c.flow_run_id, task_run.c.id)
 Index("ix_log_flow_run", log.c.flow_run_id, log.c.id)

@@ -188,6 +188,8 @@ flow_run = Table(
     Column("retries_used", Integer, nullable=False, default=0),
     instant("created"),
     instant("updated"),
+    # Since when runs that it has started as its own are to be cancelled with it; NULL: none is left.
+    instant("cancels_linked", nullable=True),
     UniqueConstraint("deployment_id", "schedule_slug", "occurrence"),
     UniqueConstraint("deployment_id", "idempotency_key"),
 )

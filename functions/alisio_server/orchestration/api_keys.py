@@ -11,8 +11,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, update
 
-from alisio.contract.access import KEY_PATTERN, ApiKeyCreate, Role
+from alisio.contract.access import KEY_PATTERN, ApiKeyCreate
 from alisio.contract.ids import new_id
+from alisio.contract.roles import Role
 from alisio_server.database.access_tables import api_key
 from alisio_server.errors import ConflictError, InvalidInputError, NotFoundError
 from alisio_server.services import Transaction

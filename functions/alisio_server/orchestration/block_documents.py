@@ -13,6 +13,7 @@ from alisio.contract.base import JsonObject
 from alisio.contract.block_secrets import DataPath, Patterns, join_secrets
 from alisio.contract.blocks import (
     BLOCK_REFERENCE,
+    MAX_SECRET_BYTES,
     SECRET_MASK,
     BlockDocument,
     BlockDocumentCreate,
@@ -202,7 +203,13 @@ def _context(document_id: UUID) -> dict[str, str]:
 def _seal(cipher: Cipher | None, document_id: UUID, secrets: dict[DataPath, Any]) -> bytes | None:
     if not secrets:
         return None
-    content = json.dumps([[path, value] for path, value in secrets.items()]).encode()
+    # As UTF-8: escaped, an emoji would be three times as long, and KMS is called for each 4,096 bytes. Half surrogates
+    # pass, as they do where it is read.
+    text = json.dumps([[path, value] for path, value in secrets.items()], ensure_ascii=False, separators=(",", ":"))
+    content = text.encode("utf-8", "surrogatepass")
+    if len(content) > MAX_SECRET_BYTES:
+        size = f"its secrets are {len(content):,} bytes as JSON, and may be {MAX_SECRET_BYTES:,} together"
+        raise InvalidInputError(f"{size}: put what is larger into a store, and say where it lies", field="data")
     return _demanded(cipher).encrypt(content, _context(document_id))
 
 

@@ -54,10 +54,11 @@ def family_of(run_ids: Sequence[UUID]) -> CompoundSelect[UUID]:
     return roots.union_all(select(flow_run.c.id).where(flow_run.c.root_flow_run_id.in_(run_ids), _IS_SUBFLOW))
 
 
-def live_linked_runs(tx: Transaction, root_id: UUID) -> Sequence[UUID]:
-    """Give the runs of deployments that a run, or a subflow of it, has started as its own and that have not ended."""
-    linked = select(flow_run.c.id).where(*_linked_to([root_id]), flow_run.c.state_type.not_in(TERMINAL))
-    return tx.connection.execute(linked.order_by(flow_run.c.id)).scalars().all()
+def live_linked_runs(tx: Transaction, root_id: UUID, limit: int) -> Sequence[UUID]:
+    """Give runs of deployments that a run, or a subflow of it, has started as its own, and that nobody has stopped."""
+    stopped = (*TERMINAL, StateType.CANCELLING)
+    linked = select(flow_run.c.id).where(*_linked_to([root_id]), flow_run.c.state_type.not_in(stopped))
+    return tx.connection.execute(linked.order_by(flow_run.c.id).limit(limit)).scalars().all()
 
 
 def unlink(tx: Transaction, run_ids: Sequence[UUID]) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy import Row, Select, and_, bindparam, delete, exists, or_, select
 
 from alisio.contract.limits import ConcurrencyLimitStrategy
 from alisio.contract.states import StateName, StateType
-from alisio_server.database.tables import concurrency_slot, deployment, flow_run
+from alisio_server.database.tables import concurrency_slot, deployment, flow_run, work_queue
+from alisio_server.orchestration.leases import EARLY_CLAIM
 from alisio_server.orchestration.limits import deployment_key, slots_in_use, take_slots, wake_waiting
 from alisio_server.orchestration.proposals import LimitReached, Reject
 from alisio_server.orchestration.stored_runs import lock_runs, store, view_of
@@ -50,18 +51,25 @@ _LIMITED: Select[Any] = select(
     deployment.c.grace_period_seconds,
 ).where(deployment.c.concurrency_limit.is_not(None))
 _DUE = (
-    flow_run.c.deployment_id == deployment.c.id,
     flow_run.c.state_type == StateType.SCHEDULED,
     flow_run.c.lease_until.is_(None),
     flow_run.c.due <= bindparam("until"),
 )
 # Built once: each claim asks, and mostly there is none.
 _IN_QUEUES = (
-    _LIMITED.where(exists().where(*_DUE, flow_run.c.work_queue_id.in_(bindparam("queues", expanding=True))))
+    _LIMITED.where(
+        exists().where(
+            flow_run.c.deployment_id == deployment.c.id,
+            *_DUE,
+            flow_run.c.work_queue_id.in_(bindparam("queues", expanding=True)),
+        )
+    )
     .order_by(deployment.c.id)
     .with_for_update(key_share=True, of=deployment)
 )
-_ANYWHERE = _LIMITED.where(exists().where(*_DUE)).order_by(deployment.c.id)
+# By what is due, of which an index by queues knows: asking each deployment would read all the runs that it ever had.
+_OF_DUE = select(flow_run.c.deployment_id).where(*_DUE, flow_run.c.work_queue_id.in_(select(work_queue.c.id)))
+_ANYWHERE = _LIMITED.where(deployment.c.id.in_(_OF_DUE)).order_by(deployment.c.id)
 _LOCKED = _ANYWHERE.with_for_update(key_share=True, skip_locked=True, of=deployment)
 
 
@@ -144,18 +152,28 @@ def set_limit(tx: Transaction, deployment_id: UUID, before: int | None, limit: i
         limit: Its limit from now on.
     """
     if before is None and limit is not None:
-        leased = select(flow_run.c.id, flow_run.c.attempt).where(
-            flow_run.c.deployment_id == deployment_id, flow_run.c.lease_until.is_not(None)
-        )
-        # Locked: one that ends at this moment would leave its slot behind.
-        rows = tx.connection.execute(leased.order_by(flow_run.c.id).with_for_update(key_share=True))
         key = deployment_key(deployment_id)
-        take_slots(tx, [(row.id, row.attempt, (key,)) for row in rows])
+        take_slots(tx, [(run_id, attempt, (key,)) for run_id, attempt in _executed(tx, deployment_id)])
     if before is not None and limit is None:
         mine = concurrency_slot.c.limit_key == deployment_key(deployment_id)
         tx.connection.execute(delete(concurrency_slot).where(mine))
     if before is not None and (limit is None or limit > before):
         wake_waiting(tx, flow_run.c.deployment_id == deployment_id, tx.now())
+
+
+def _executed(tx: Transaction, deployment_id: UUID) -> list[tuple[UUID, int]]:
+    """Lock the runs of a deployment that are executed, or could be claimed; give the former, with their attempts.
+
+    One that ends at this moment would leave its slot behind. One that is being claimed, by somebody who does not see
+    the limit yet, has no lease for others to see: its lock is waited for, and then it shows its lease.
+    """
+    claimable = and_(flow_run.c.state_type == StateType.SCHEDULED, flow_run.c.due <= tx.now() + EARLY_CLAIM)
+    leased = flow_run.c.lease_until.is_not(None)
+    wanted = select(flow_run.c.id, flow_run.c.attempt, flow_run.c.lease_until).where(
+        flow_run.c.deployment_id == deployment_id, flow_run.c.ended.is_(None), or_(leased, claimable)
+    )
+    rows = tx.connection.execute(wanted.order_by(flow_run.c.id).with_for_update(key_share=True))
+    return [(row.id, row.attempt) for row in rows if row.lease_until is not None]
 
 
 def _counted(tx: Transaction, rows: Iterable[Row[Any]]) -> dict[UUID, LimitedDeployment]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, Select, delete, select, update
 
 from alisio.contract.deployments import DeploymentSpec, SchedulePatch
 from alisio.contract.ids import new_id
@@ -63,25 +63,24 @@ def apply_deployment(tx: Transaction, spec: DeploymentSpec) -> UUID:
         "updated": now,
     }
     changes = {name: value for name, value in values.items() if name not in _IDENTITY}
-    before = _limit_until_now(tx, values["flow_id"], spec.name)
+    before = _until_now(tx, values["flow_id"], spec.name)
     statement = insert_into(tx, deployment).values(values)
     statement = statement.on_conflict_do_update(index_elements=["flow_id", "name"], set_=changes)
     deployment_id: UUID = tx.connection.execute(statement.returning(deployment.c.id)).scalar_one()
-    set_limit(tx, deployment_id, before, spec.concurrency_limit)
+    set_limit(tx, deployment_id, None if before is None else before.concurrency_limit, spec.concurrency_limit)
     if schedules is not None:
         replace_schedules(tx, deployment_id, schedules)
-    refresh_unclaimed(tx, deployment_id)
+    refresh_unclaimed(tx, deployment_id, None if before is None else before.work_queue_id)
     materialise_deployment(tx, deployment_id)
     return deployment_id
 
 
-def _limit_until_now(tx: Transaction, flow_id: UUID, name: str) -> int | None:
+def _until_now(tx: Transaction, flow_id: UUID, name: str) -> Row[Any] | None:
+    """Read the limit and the work queue that a deployment has; None: it is new."""
     of_name = (deployment.c.flow_id == flow_id, deployment.c.name == name)
     # Locked: no claim counts by the limit while it changes.
-    limit: int | None = tx.connection.execute(
-        select(deployment.c.concurrency_limit).where(*of_name).with_for_update(key_share=True)
-    ).scalar()
-    return limit
+    standing: Select[Any] = select(deployment.c.concurrency_limit, deployment.c.work_queue_id).where(*of_name)
+    return tx.connection.execute(standing.with_for_update(key_share=True)).one_or_none()
 
 
 def _check(tx: Transaction, spec: DeploymentSpec) -> None:

@@ -12,6 +12,7 @@ from alisio.contract.runs import FlowRunCreate
 from alisio.contract.states import StateType
 from alisio_server.database.tables import deployment, flow_run, flow_run_state, work_queue
 from alisio_server.errors import ConflictError, NotFoundError
+from alisio_server.orchestration.linked_runs import stop_cancelling
 from alisio_server.orchestration.new_runs import first_state, scheduled_run
 from alisio_server.orchestration.parameters import check_parameters
 from alisio_server.orchestration.proposals import PersonCancels, PersonRetries
@@ -156,3 +157,4 @@ def retry_run(tx: Transaction, run_id: UUID) -> None:
         ConflictError: It has not ended, or nothing can execute it again.
     """
     move(tx, load_run(tx, run_id), PersonRetries(), tx.now())
+    stop_cancelling(tx, run_id)

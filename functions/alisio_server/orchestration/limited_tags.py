@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import select
 
-from alisio.contract.limits import TAG_PREFIX
+from alisio.contract.tag_limits import TAG_PREFIX
 from alisio_server.database.engine import Database
 from alisio_server.database.limit_tables import concurrency_limit
 from alisio_server.services import Transaction

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, func, select, update
 
 from alisio.contract.ids import new_id
-from alisio.contract.limits import TAG_PREFIX, ConcurrencyLimitCreate, ConcurrencyLimitPatch
+from alisio.contract.limits import ConcurrencyLimitCreate, ConcurrencyLimitPatch
+from alisio.contract.tag_limits import MAX_TAG_LIMITS, TAG_PREFIX
 from alisio_server.database.limit_tables import concurrency_lease_slots, concurrency_limit
 from alisio_server.errors import ConflictError, InvalidInputError, NotFoundError
 from alisio_server.orchestration.limited_tags import forget_limited_tags
@@ -37,8 +38,9 @@ def create_limit(tx: Transaction, wanted: ConcurrencyLimitCreate) -> UUID:
         Its id.
 
     Raises:
-        ConflictError: `concurrency_limit_exists`.
+        ConflictError: `concurrency_limit_exists`; `too_many_tag_limits`: 500 tags have a limit already.
     """
+    _check_room(tx, wanted.name)
     now = tx.now()
     values = wanted.model_dump() | {"id": new_id(), "decayed_at": now, "created": now, "updated": now}
     made = tx.connection.execute(insert_into(tx, concurrency_limit).values(values).on_conflict_do_nothing())
@@ -62,7 +64,8 @@ def change_limit(tx: Transaction, name: str, patch: ConcurrencyLimitPatch) -> UU
 
     Raises:
         NotFoundError: There is no such limit.
-        ConflictError: `concurrency_limit_exists`: there is another one of its new name.
+        ConflictError: `concurrency_limit_exists`: there is another one of its new name. `too_many_tag_limits`: its new
+            name is that of a tag's, and 500 tags have a limit already.
         InvalidInputError: A field is null.
     """
     row = _lock(tx, name)
@@ -72,6 +75,8 @@ def change_limit(tx: Transaction, name: str, patch: ConcurrencyLimitPatch) -> UU
             raise InvalidInputError(f"{field} cannot be null", field=field)
     if changes.get("name", name) != name and _find(tx, changes["name"]) is not None:
         raise _exists(changes["name"])
+    if not name.startswith(TAG_PREFIX):
+        _check_room(tx, changes.get("name", name))
     now = tx.now()
     # What has come back by now came at the old rate.
     counted = {"decaying": decaying_at(row, now), "decayed_at": now}
@@ -80,6 +85,15 @@ def change_limit(tx: Transaction, name: str, patch: ConcurrencyLimitPatch) -> UU
     _update(tx, row.id, changes | counted | {"updated": now})
     limit_id: UUID = row.id
     return limit_id
+
+
+def _check_room(tx: Transaction, name: str) -> None:
+    if not name.startswith(TAG_PREFIX):
+        return
+    others = (concurrency_limit.c.name.startswith(TAG_PREFIX), concurrency_limit.c.name != name)
+    if tx.connection.execute(select(func.count()).where(*others)).scalar_one() >= MAX_TAG_LIMITS:
+        message = f"{MAX_TAG_LIMITS} tags have a limit already, and every run is told of each: delete one first"
+        raise ConflictError(message, code="too_many_tag_limits", field="name")
 
 
 def delete_limit(tx: Transaction, name: str) -> None:

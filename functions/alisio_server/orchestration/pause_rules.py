@@ -20,7 +20,17 @@ from alisio_server.orchestration.proposals import (
 )
 
 ASKED = (StateName.PAUSING, StateName.SUSPENDING)
-"""What a running run is called that was asked to stop, and has not come to where it can."""
+"""What a run is called that was asked to stop, and has not come to where it can: it runs, or is SCHEDULED until its
+process retries it."""
+
+
+def begins_asked(run: RunView) -> Verdict | None:
+    """Keep the wish of somebody that a run stop when its executor says that it runs; None: nobody has asked."""
+    if run.name not in ASKED:
+        return None
+    if run.state is StateType.RUNNING:
+        return unchanged(run)
+    return accept(run, StateType.RUNNING, run.name, "Asked to stop: it does so at its next task.")
 
 
 def executor_pauses(run: RunView, state: NewState) -> Verdict:
@@ -53,6 +63,8 @@ def person_resumes(run: RunView) -> Verdict:
     """Let a paused run go on, and a suspended one be claimed again; its retries are not touched."""
     if run.state is StateType.RUNNING and run.name in ASKED:
         return accept(run, StateType.RUNNING, StateName.RUNNING, "Not to pause after all.")
+    if run.state is StateType.SCHEDULED and run.name in ASKED:
+        return accept(run, StateType.SCHEDULED, StateName.AWAITING_RETRY, "Not to pause after all.")
     if run.is_subflow:
         return Reject("is_subflow", "a subflow run goes on with the run that called it: resume that one")
     if run.state is not StateType.PAUSED:

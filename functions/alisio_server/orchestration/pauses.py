@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, insert, select, tuple_, update
 
 from alisio.contract.control import PauseAnswer, PauseReport, PauseStatus
-from alisio.contract.states import StateName, StateType
+from alisio.contract.states import TERMINAL, StateName, StateType
 from alisio_server.database.control_tables import flow_run_pause
 from alisio_server.database.tables import flow_run
 from alisio_server.errors import ConflictError, InvalidInputError
@@ -28,6 +28,7 @@ from alisio_server.orchestration.transitions import propose
 from alisio_server.services import Transaction
 
 _BATCH = 200
+_OF_ATTEMPT = and_(flow_run.c.id == flow_run_pause.c.flow_run_id, flow_run.c.attempt == flow_run_pause.c.attempt)
 
 
 def stand_at_pause(tx: Transaction, run_id: UUID, report: PauseReport) -> PauseAnswer:
@@ -200,22 +201,32 @@ def expire_pauses(tx: Transaction) -> int:
         How many failed.
     """
     now = tx.now()
-    overdue = (
-        select(flow_run_pause)
-        .join(flow_run, flow_run.c.id == flow_run_pause.c.flow_run_id)
-        .where(
-            flow_run_pause.c.status == PauseStatus.WAITING,
-            flow_run_pause.c.expires < now,
-            flow_run_pause.c.attempt == flow_run.c.attempt,
-            flow_run.c.state_type == StateType.PAUSED,
-            flow_run.c.lease_until.is_(None),
-        )
-        .limit(_BATCH)
-    )
-    pauses = {pause.flow_run_id: pause for pause in tx.connection.execute(overdue)}
-    still = (flow_run.c.id.in_(pauses), flow_run.c.state_type == StateType.PAUSED, flow_run.c.lease_until.is_(None))
-    rows = lock_runs(tx, *still, order_by=(flow_run.c.id,), limit=_BATCH) if pauses else []
+    suspended = (flow_run.c.state_type == StateType.PAUSED, flow_run.c.lease_until.is_(None))
+    overdue = select(flow_run_pause.c.flow_run_id).where(*_overdue(now), exists().where(_OF_ATTEMPT, *suspended))
+    ids = tx.connection.execute(overdue.limit(_BATCH)).scalars().all()
+    rows = lock_runs(tx, flow_run.c.id.in_(ids), *suspended, order_by=(flow_run.c.id,), limit=_BATCH) if ids else []
     for row in rows:
-        _set(tx, pauses[row.id], PauseStatus.EXPIRED)
         move(tx, row, PauseExpired(), now)
+    if rows:
+        # Their other pauses go with them: nobody is there to hear of those either.
+        mine = flow_run_pause.c.flow_run_id.in_([row.id for row in rows])
+        tx.connection.execute(update(flow_run_pause).where(mine, *_overdue(now)).values(status=PauseStatus.EXPIRED))
     return len(rows)
+
+
+def close_pauses(tx: Transaction) -> int:
+    """Say of pauses that nobody stands at any more that they have expired, up to 200 of them; returns how many.
+
+    Their runs have ended, or are at a later attempt: each tick would read them again.
+    """
+    now = tx.now()
+    key = tuple_(flow_run_pause.c.flow_run_id, flow_run_pause.c.key)
+    stood_at = exists().where(_OF_ATTEMPT, flow_run.c.state_type.not_in(TERMINAL))
+    left = select(flow_run_pause.c.flow_run_id, flow_run_pause.c.key).where(*_overdue(now), ~stood_at).limit(_BATCH)
+    # Said again outside: somebody may begin to wait there anew meanwhile.
+    closed = update(flow_run_pause).where(key.in_(left), *_overdue(now)).values(status=PauseStatus.EXPIRED)
+    return tx.connection.execute(closed).rowcount
+
+
+def _overdue(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return flow_run_pause.c.status == PauseStatus.WAITING, flow_run_pause.c.expires < now

@@ -13,15 +13,17 @@ from alisio.contract.overlap import Overlap
 from alisio.contract.states import StateType
 from alisio_server.database.tables import flow_run, flow_run_state, work_pool, work_queue
 from alisio_server.errors import ConflictError, NotFoundError
-from alisio_server.orchestration.children import end_children, live_linked_runs
+from alisio_server.orchestration.children import end_children
 from alisio_server.orchestration.leases import HORIZON, LEASE
 from alisio_server.orchestration.limits import free_slots, move_slots, retake_slots, wake_next_of_schedule
-from alisio_server.orchestration.proposals import Accept, Delay, NewState, PersonCancels, Proposal, Reject, RunView
+from alisio_server.orchestration.proposals import Accept, Delay, NewState, Proposal, Reject, RunView
 from alisio_server.orchestration.transitions import propose
 from alisio_server.services import Transaction
 
 _FIRST_WAKE_INTERVAL_SECONDS = 60.0
 _EXECUTED = (StateType.RUNNING, StateType.PAUSED)
+STOPPED = (StateType.CANCELLING, StateType.CANCELLED)
+"""What a run is whose linked runs are cancelled with it."""
 
 _RUNS: Select[Any] = (
     select(
@@ -270,6 +272,15 @@ def first_wake(due: datetime, now: datetime) -> dict[str, Any]:
 
 
 def settle(tx: Transaction, row: Row[Any], verdict: Accept | Delay, now: datetime) -> None:
+    """Bring slots, subflows, task runs and the runs that it has started in line with a decision about their run."""
+    settle_alone(tx, row, verdict, now)
+    if verdict.state.type in STOPPED:
+        from alisio_server.orchestration.linked_runs import begin_to_cancel
+
+        begin_to_cancel(tx, row.id, now)
+
+
+def settle_alone(tx: Transaction, row: Row[Any], verdict: Accept | Delay, now: datetime) -> None:
     """Bring slots, subflows and task runs in line with a decision about their run."""
     if isinstance(verdict, Delay) and verdict.in_place:
         move_slots(tx, row, verdict.attempt)
@@ -284,14 +295,3 @@ def settle(tx: Transaction, row: Row[Any], verdict: Accept | Delay, now: datetim
         end_children(tx, row.id, StateType.CANCELLED if verdict.released else verdict.state.type, now)
     elif verdict.state.type in _EXECUTED and row.provisional and row.work_queue_id is not None:
         retake_slots(tx, row)
-    if verdict.state.type in (StateType.CANCELLING, StateType.CANCELLED):
-        _cancel_linked(tx, row.id, now)
-
-
-def _cancel_linked(tx: Transaction, run_id: UUID, now: datetime) -> None:
-    """Cancel the runs of deployments that a run has started as its subflows."""
-    for linked_id in live_linked_runs(tx, run_id):
-        linked = load_run(tx, linked_id)
-        verdict = propose(view_of(linked), PersonCancels("Cancelled with the run that started it."), now)
-        if not isinstance(verdict, Reject):
-            store(tx, linked, verdict, now)

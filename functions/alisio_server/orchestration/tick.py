@@ -16,8 +16,9 @@ from alisio_server.orchestration.deployment_limits import hold_back_beyond_limit
 from alisio_server.orchestration.hourly_counts import count_hours
 from alisio_server.orchestration.lateness import mark_late
 from alisio_server.orchestration.leases import TICK_SECONDS
+from alisio_server.orchestration.linked_runs import go_on_cancelling
 from alisio_server.orchestration.overlaps import hold_back
-from alisio_server.orchestration.pauses import expire_pauses
+from alisio_server.orchestration.pauses import close_pauses, expire_pauses
 from alisio_server.orchestration.reaping import end_leases, guard_leases
 from alisio_server.orchestration.retention import purge
 from alisio_server.orchestration.scheduling.materialise import materialise_lagging
@@ -43,6 +44,7 @@ class TickSummary:
         extended: Leases moved on because of an outage of ours.
         ended: Leases ended.
         expired: Suspended runs that nobody has resumed in time.
+        cancelled: Runs dealt with to cancel what cancelled ones have started.
         held_back: Runs of schedules or of deployments with a limit that were skipped, or wait for others.
         late: Runs marked Late.
         purged: Rows removed that are kept no longer.
@@ -55,6 +57,7 @@ class TickSummary:
     extended: int = 0
     ended: int = 0
     expired: int = 0
+    cancelled: int = 0
     held_back: int = 0
     late: int = 0
     purged: int = 0
@@ -75,6 +78,7 @@ def tick(services: Services, interval_seconds: float = TICK_SECONDS) -> TickSumm
     summary = TickSummary()
     _attempt(summary, "leases", lambda: _leases(services, interval_seconds, summary))
     _attempt(summary, "pauses", lambda: _pauses(services, summary))
+    _attempt(summary, "linked runs", lambda: _linked_runs(services, summary))
     _attempt(summary, "schedules", lambda: _schedules(services, summary))
     _attempt(summary, "timers", lambda: repair_timers(services))
     _attempt(summary, "overlaps", lambda: _overlaps(services, summary))
@@ -127,6 +131,13 @@ def _schedules(services: Services, summary: TickSummary) -> None:
 def _pauses(services: Services, summary: TickSummary) -> None:
     for expired in _batches(services, expire_pauses):
         summary.expired += expired
+    for _ in _batches(services, close_pauses):
+        pass
+
+
+def _linked_runs(services: Services, summary: TickSummary) -> None:
+    for dealt_with in _batches(services, go_on_cancelling):
+        summary.cancelled += dealt_with
 
 
 def _overlaps(services: Services, summary: TickSummary) -> None:

@@ -12,13 +12,13 @@ from datetime import datetime
 from alisio.contract.overlap import Overlap
 from alisio.contract.retries import delay_before
 from alisio.contract.states import StateName, StateType
+from alisio_server.orchestration import pause_rules
 from alisio_server.orchestration.leases import (
     EARLY_CLAIM,
     IN_PLACE_RETRY_SECONDS,
     LATE_AFTER,
     MAX_UNSTARTED_CLAIMS,
 )
-from alisio_server.orchestration.pause_rules import ASKED, executor_pauses, pause_expired, person_pauses, person_resumes
 from alisio_server.orchestration.proposals import (
     Accept,
     AgentClaims,
@@ -72,11 +72,11 @@ def propose(run: RunView, proposal: Proposal, now: datetime) -> Verdict:  # noqa
         case PersonRetries():
             return _person_retries(run)
         case PersonPauses():
-            return person_pauses(run, proposal)
+            return pause_rules.person_pauses(run, proposal)
         case PersonResumes():
-            return person_resumes(run)
+            return pause_rules.person_resumes(run)
         case PauseExpired():
-            return pause_expired(run)
+            return pause_rules.pause_expired(run)
         case LeaseEnded():
             return _lease_ended(run)
         case Overdue():
@@ -114,7 +114,7 @@ def _alive(run: RunView) -> Verdict:
     if run.state in (StateType.RUNNING, StateType.CANCELLING) or is_paused or waits_by_hand:
         return unchanged(run)
     message = "Its executor came back after its lease had ended." if run.provisional else None
-    return accept(run, StateType.RUNNING, StateName.RUNNING, message)
+    return pause_rules.begins_asked(run) or accept(run, StateType.RUNNING, StateName.RUNNING, message)
 
 
 def _while_cancelling(run: RunView, state: NewState) -> Verdict:
@@ -127,8 +127,9 @@ def _while_cancelling(run: RunView, state: NewState) -> Verdict:
 
 
 def _while_executing(run: RunView, state: NewState) -> Verdict:
-    begins_asked = state.type is StateType.RUNNING and run.name in ASKED
-    if begins_asked or state == NewState(run.state, run.name):
+    if state.type is StateType.RUNNING and (asked := pause_rules.begins_asked(run)) is not None:
+        return asked
+    if state == NewState(run.state, run.name):
         return unchanged(run)
     if state.type in (StateType.FAILED, StateType.CRASHED):
         return _attempt_ended(run, state)
@@ -136,7 +137,7 @@ def _while_executing(run: RunView, state: NewState) -> Verdict:
     if state.type.is_terminal or state.type is StateType.RUNNING or waits_by_hand:
         return Accept(state, run.attempt, run.retries_used)
     if state.type is StateType.PAUSED:
-        return executor_pauses(run, state)
+        return pause_rules.executor_pauses(run, state)
     return Reject("state_not_allowed", f"an executor cannot set its run {state.type}")
 
 
@@ -146,7 +147,9 @@ def _attempt_ended(run: RunView, state: NewState, *, provisional: bool = False) 
     used = run.retries_used + 1
     delay = delay_before(used, run.retry_delays)
     in_place = state.type is StateType.FAILED and delay <= IN_PLACE_RETRY_SECONDS
-    waiting = NewState(StateType.SCHEDULED, StateName.AWAITING_RETRY, f"Retry {used} of {run.retries} in {delay:g} s.")
+    # Who goes on in the same process is still asked to stop, and is called so.
+    name = run.name if in_place and run.name in pause_rules.ASKED else StateName.AWAITING_RETRY
+    waiting = NewState(StateType.SCHEDULED, name, f"Retry {used} of {run.retries} in {delay:g} s.")
     attempt = run.attempt + 1 if in_place else run.attempt
     return Delay(state, waiting, delay, attempt, used, in_place=in_place, provisional=provisional)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, and_, delete, select, update
 
 from alisio.contract.states import StateType
-from alisio_server.database.tables import deployment, flow_run, schedule
+from alisio_server.database.tables import deployment, flow_run, schedule, work_queue
 from alisio_server.orchestration.overlaps import BACKFILL, SCHEDULE, policy_of
 from alisio_server.orchestration.proposals import PersonCancels
 from alisio_server.orchestration.stored_runs import lock_runs, move
@@ -52,15 +53,17 @@ def cancel_waiting(tx: Transaction, *which: ColumnElement[bool], message: str) -
             move(tx, row, PersonCancels(message), now)
 
 
-def refresh_unclaimed(tx: Transaction, deployment_id: UUID) -> None:
+def refresh_unclaimed(tx: Transaction, deployment_id: UUID, before: UUID | None) -> None:
     """Make the unclaimed runs of a deployment like what it is now.
 
-    Those that schedules made take its parameters; all of them wait in its work queue, which is woken for those
-    that came from another one. A schedule's policy of overlaps holds for all of its runs that have not ended.
+    Those that schedules made take its parameters. All that waited in its work queue wait in its new one, which is
+    woken for them; who asked for a queue of its own finds that in the new work pool too, where it has one of that name.
+    A schedule's policy of overlaps holds for all of its runs that have not ended.
 
     Args:
         tx: The transaction.
         deployment_id: The deployment.
+        before: The work queue it had until now; None: it is new, or its queue was deleted.
     """
     home = tx.connection.execute(select(deployment).where(deployment.c.id == deployment_id)).one()
     now = tx.now()
@@ -77,14 +80,29 @@ def refresh_unclaimed(tx: Transaction, deployment_id: UUID) -> None:
         }
         mine = and_(_unclaimed(deployment_id), flow_run.c.schedule_slug == row.slug)
         tx.connection.execute(update(flow_run).where(mine).values(values))
-    elsewhere = flow_run.c.work_queue_id.is_distinct_from(home.work_queue_id)
-    moved = (
-        update(flow_run)
-        .where(_unclaimed(deployment_id), elsewhere)
-        .values(work_queue_id=home.work_queue_id, wake_at=now, updated=now)
-        .returning(flow_run.c.id)
+    _move_unclaimed(tx, home, before, now)
+
+
+def _move_unclaimed(tx: Transaction, home: Row[Any], before: UUID | None, now: datetime) -> None:
+    """Have the unclaimed runs wait where their deployment has them wait, or where they were asked to."""
+    elsewhere = and_(_unclaimed(home.id), flow_run.c.work_queue_id.is_distinct_from(home.work_queue_id))
+    names = select(work_queue.c.id, work_queue.c.name, work_queue.c.work_pool_id)
+    of_pool = work_queue.c.work_pool_id == (
+        select(work_queue.c.work_pool_id).where(work_queue.c.id == home.work_queue_id).scalar_subquery()
     )
-    tx.woken.update(tx.connection.execute(moved).scalars())
+    queues = {queue.name: queue.id for queue in tx.connection.execute(names.where(of_pool))}
+    waiting = select(work_queue.c.id, work_queue.c.name).where(
+        work_queue.c.id.in_(select(flow_run.c.work_queue_id).where(elsewhere).distinct())
+    )
+    goals = {old.id: queues.get(old.name, home.work_queue_id) for old in tx.connection.execute(waiting)}
+    moves: list[tuple[UUID | None, UUID]] = [(None, home.work_queue_id)]
+    moves += [(old, home.work_queue_id if old == before else goal) for old, goal in goals.items()]
+    for old, goal in moves:
+        if old == goal:
+            continue
+        there = flow_run.c.work_queue_id.is_(None) if old is None else flow_run.c.work_queue_id == old
+        moved = update(flow_run).where(elsewhere, there).values(work_queue_id=goal, wake_at=now, updated=now)
+        tx.woken.update(tx.connection.execute(moved.returning(flow_run.c.id)).scalars())
 
 
 def _set_overlap(tx: Transaction, row: Row[Any]) -> None:

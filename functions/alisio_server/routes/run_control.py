@@ -58,7 +58,7 @@ def resume_flow_run(flow_run_id: UUID, wanted: ResumeRequest) -> FlowRun:
 
 @resource.route("GET", f"{_ONE}/pauses", access=Access.READ, errors=(404,))
 def list_flow_run_pauses(flow_run_id: UUID) -> list[Pause]:
-    """Read where a flow run pauses and has paused, with the schema of what it waits for."""
+    """Read where a flow run pauses and has paused, the latest 100, with the schema of what it waits for."""
     with resource.services.database.read() as connection:
         get_flow_run(connection, flow_run_id)
         return queries.list_pauses(connection, flow_run_id)

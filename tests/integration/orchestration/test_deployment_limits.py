@@ -8,16 +8,20 @@ from uuid import UUID
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import create_engine, event
 
+from alisio.contract.base import utc_now
 from alisio.contract.deployments import DeploymentSpec
+from alisio.contract.ids import new_id
 from alisio.contract.limits import ConcurrencyLimitStrategy
 from alisio.contract.reports import DirectiveKind, Origin, Report
 from alisio.contract.states import StateType
-from alisio.contract.work_pools import Job
+from alisio.contract.work_pools import ClaimRequest, Job
+from alisio_server.database.indexes import metadata
 from alisio_server.database.tables import concurrency_slot
-from alisio_server.orchestration import claims
+from alisio_server.orchestration import claims, deployment_limits
 from alisio_server.orchestration.reports import apply_report
-from tests.integration.orchestration.world import World
+from tests.integration.orchestration.world import World, url_of
 
 CANCEL_NEW = ConcurrencyLimitStrategy.CANCEL_NEW
 
@@ -271,3 +275,38 @@ def test_a_limit_that_is_set_while_a_run_ends_leaves_no_slot_behind(world: World
     deploying.join()
 
     assert 0 == world.slots()
+
+
+def test_a_first_limit_counts_the_run_that_is_claimed_at_that_moment(world: World) -> None:
+    """A claim that has not committed when the limit is set does not know of it, and takes a slot nevertheless."""
+    first = world.run(world.deploy())
+    deploying = Thread(target=world.deploy, kwargs={"concurrency_limit": 1})
+    with world.transaction() as tx:
+        request = ClaimRequest(claim_id=new_id(), agent_id=world.agent_id, slots=10)
+        assert [first] == ids(claims.claim_runs(tx, "shore", request, url_of).jobs)
+        deploying.start()
+        deploying.join(0.2)
+    deploying.join()
+    world.pass_time(1)
+    second = world.run(world.deploy(concurrency_limit=1))
+
+    assert [] == world.claim()
+    world.report(first, 1, StateType.RUNNING)
+    world.report(first, 2, StateType.COMPLETED)
+    assert [second] == ids(world.claim())
+
+
+def test_a_tick_reads_only_runs_that_wait() -> None:
+    """SQLite, which may know nothing of how many there are, does not look through all that a deployment ever had."""
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
+    told: list[tuple[str, Any]] = []
+    with engine.connect() as connection:
+        event.listen(connection, "before_cursor_execute", lambda _, __, text, values, *___: told.append((text, values)))
+        assert [] == connection.execute(deployment_limits._ANYWHERE, {"until": utc_now()}).all()
+        statement, values = told[0]
+        plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    engine.dispose()
+
+    assert [] == [step for step in plan if "ix_flow_run_deployment" in step]
+    assert [] == [step for step in plan if step.startswith("SCAN flow_run")]

@@ -21,6 +21,7 @@ from alisio.contract.limits import (
 )
 from alisio.contract.reports import Origin
 from alisio.contract.states import StateType
+from alisio.contract.tag_limits import MAX_TAG_LIMITS
 from alisio_server.database.engine import Database
 from alisio_server.database.limit_tables import concurrency_lease
 from alisio_server.database.queries.concurrency_limits import get_limit
@@ -322,3 +323,19 @@ def test_a_ticket_is_forgotten_with_its_time(world: World) -> None:
     world.pass_time(timedelta(seconds=30).total_seconds())
     world.tick()
     assert [held] == [row.id for row in world.rows(concurrency_lease)]
+
+
+def test_how_many_tags_may_have_a_limit_is_bounded(world: World) -> None:
+    """Every run is told of each with every report; limits that are not of tags are no matter."""
+    for number in range(MAX_TAG_LIMITS):
+        limit(world, f"tag:t{number}", 1)
+    limit(world, "other", 1)
+
+    with pytest.raises(ConflictError, match="500 tags have a limit already") as caught:
+        limit(world, "tag:one-more", 1)
+    assert "too_many_tag_limits" == caught.value.code
+    with pytest.raises(ConflictError, match="500 tags have a limit already"):
+        world.do(change_limit, "other", ConcurrencyLimitPatch(name="tag:one-more"))
+    world.do(change_limit, "tag:t0", ConcurrencyLimitPatch(name="tag:another"))
+    world.do(delete_limit, "tag:t1")
+    limit(world, "tag:one-more", 1)

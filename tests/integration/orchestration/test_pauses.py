@@ -1,60 +1,26 @@
-"""Runs that stop on their way: pausing, suspending and resuming, with inputs and with time limits."""
+"""Runs that stop on their way: pausing, suspending and resuming, with time limits."""
 
 from __future__ import annotations
 
-from threading import Thread
-from typing import Any
-from uuid import UUID
+from functools import partial
 
 import pytest
 
 from alisio.contract.control import (
-    FlowRunInputCreate,
-    FlowRunInputQuery,
-    PauseAnswer,
+    MAX_LISTED_PAUSES,
     PauseReport,
     PauseStatus,
 )
 from alisio.contract.ids import new_id
 from alisio.contract.reports import DirectiveKind
 from alisio.contract.states import StateType
-from alisio_server.database.queries.control import filter_inputs, list_pauses
-from alisio_server.database.tables import flow_run
-from alisio_server.errors import ConflictError, InvalidInputError, NotFoundError
+from alisio_server.database.control_tables import flow_run_pause
+from alisio_server.database.queries.control import list_pauses
 from alisio_server.orchestration.gauges import read_gauges
 from alisio_server.orchestration.leases import LEASE
 from alisio_server.orchestration.pauses import pause_run, resume_run, stand_at_pause
-from alisio_server.orchestration.removal import delete_run
-from alisio_server.orchestration.run_inputs import delete_input, send_input
+from tests.integration.orchestration.pausing import COMPLETED, PAUSED, RUNNING, refusal, resume, stand, suspend
 from tests.integration.orchestration.world import World, by_hand
-
-RUNNING, PAUSED, COMPLETED = StateType.RUNNING, StateType.PAUSED, StateType.COMPLETED
-SCHEMA = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
-
-
-def stand(world: World, run_id: UUID, key: str = "first", attempt: int = 1, **more: Any) -> PauseAnswer:
-    """Stand at a pause, as an executor."""
-    answer: PauseAnswer = world.do(stand_at_pause, run_id, PauseReport(attempt=attempt, key=key, **more))
-    return answer
-
-
-def suspend(world: World, run_id: UUID, **more: Any) -> None:
-    """Suspend a run as its executor does: the last word of its process is that it is suspended."""
-    assert PauseStatus.WAITING is stand(world, run_id, suspends=True, **more).status
-    assert RUNNING == world.read(run_id).state_type
-    world.report(run_id, 2, states=[world.state(PAUSED, name="Suspended")])
-
-
-def resume(world: World, run_id: UUID, given: dict[str, Any] | None = None) -> None:
-    """Resume a run, as a person."""
-    world.do(resume_run, run_id, given)
-
-
-def refusal(world: World, *action: Any) -> str:
-    """Do what the state of things must not allow; give back why."""
-    with pytest.raises(ConflictError) as caught:
-        world.do(*action)
-    return caught.value.code
 
 
 def test_a_paused_run_keeps_its_lease_and_goes_on_when_it_is_resumed(world: World) -> None:
@@ -122,41 +88,6 @@ def test_only_a_run_of_a_deployment_is_suspended(world: World) -> None:
     assert PAUSED == world.read(run_id).state_type
 
 
-def test_input_is_checked_and_a_wrong_one_leaves_the_run_paused(world: World) -> None:
-    """The field at fault is named; what fits is handed to the code."""
-    run_id = world.started()
-    stand(world, run_id, input_schema=SCHEMA, description="**How old?**")
-    for given, field in ((None, "input"), ({"age": "x"}, "input.age"), ({}, "input")):
-        with pytest.raises(InvalidInputError) as caught:
-            resume(world, run_id, given)
-        assert field == caught.value.field
-    assert PAUSED == world.read(run_id).state_type
-    with world.database.read() as connection:
-        [pause] = list_pauses(connection, run_id)
-    assert (SCHEMA, "**How old?**") == (pause.input_schema, pause.description)
-
-    resume(world, run_id, {"age": 7})
-
-    assert PauseAnswer(status=PauseStatus.RESUMED, input={"age": 7}) == stand(world, run_id)
-
-
-def test_a_schema_that_is_none_is_refused(world: World) -> None:
-    """It would fail whoever wants to resume the run."""
-    run_id = world.started()
-    with pytest.raises(InvalidInputError, match="the input schema is not valid JSON Schema") as caught:
-        stand(world, run_id, input_schema={"properties": 3})
-    assert "input_schema" == caught.value.field
-    assert RUNNING == world.read(run_id).state_type
-
-
-def test_input_that_nobody_waits_for_is_refused(world: World) -> None:
-    """It would be lost without a word."""
-    run_id = world.started()
-    stand(world, run_id)
-    with pytest.raises(InvalidInputError, match="waits for no input"):
-        resume(world, run_id, {"age": 7})
-
-
 def test_a_run_that_is_not_resumed_in_time_hears_of_it(world: World) -> None:
     """Its process decides what becomes of it: it is RUNNING again, and cannot be resumed any more."""
     run_id = world.started()
@@ -182,6 +113,88 @@ def test_a_suspended_run_that_is_not_resumed_in_time_fails(world: World) -> None
 
     row = world.read(run_id)
     assert (StateType.FAILED, "It was suspended and not resumed in time.") == (row.state_type, row.state_message)
+
+
+def statuses(world: World) -> list[str]:
+    """Read what has become of all pauses."""
+    return [row.status for row in world.rows(flow_run_pause)]
+
+
+@pytest.mark.parametrize("end", ["cancelled", "retried"])
+def test_the_tick_reads_no_pause_that_nobody_stands_at(world: World, end: str) -> None:
+    """Once the time of it is over, one of a run that has ended, or of an earlier attempt, waits for nobody."""
+    run_id = world.started(retries=1)
+    stand(world, run_id, timeout_seconds=60)
+    if end == "cancelled":
+        world.cancel(run_id)
+        world.report(run_id, 2, StateType.CANCELLED)
+    else:
+        world.report(run_id, 2, StateType.CRASHED)
+        world.claim()
+        world.report(run_id, 1, RUNNING, attempt=2)
+    world.tick()
+    assert ["waiting"] == statuses(world)
+
+    world.pass_time(61)
+    world.report(run_id, 2, attempt=2) if end == "retried" else None
+    assert 0 == world.tick().expired
+
+    assert ["expired"] == statuses(world)
+    if end == "retried":
+        assert PauseStatus.WAITING is stand(world, run_id, attempt=2, timeout_seconds=60).status
+
+
+def test_a_pause_that_its_process_waits_at_is_its_own_to_end(world: World) -> None:
+    """The tick closes none where somebody stands, though its time is over: the process hears of it, and goes on."""
+    run_id = world.started()
+    stand(world, run_id, timeout_seconds=20)
+    world.pass_time(21)
+    world.report(run_id, 2)
+    world.tick()
+
+    assert PauseStatus.EXPIRED is stand(world, run_id, timeout_seconds=20).status
+    assert RUNNING == world.read(run_id).state_type
+
+
+def test_what_is_listed_has_a_bound(world: World) -> None:
+    """The latest pauses, in the order in which the run came to them."""
+    run_id = world.started()
+    for number in range(MAX_LISTED_PAUSES + 2):
+        world.pass_time(1)
+        stand(world, run_id, f"pause-{number}")
+        resume(world, run_id)
+
+    with world.database.read() as connection:
+        listed = [pause.key for pause in list_pauses(connection, run_id)]
+
+    assert [f"pause-{number}" for number in range(2, MAX_LISTED_PAUSES + 2)] == listed
+
+
+@pytest.mark.parametrize("suspends", [False, True])
+def test_a_wish_outlives_a_retry_in_place(world: World, suspends: bool) -> None:
+    """The flow fails before it comes to where it can stop: its next attempt, in the same process, stops."""
+    run_id = world.started(retries=1)
+    world.do(partial(pause_run, suspends=suspends), run_id)
+
+    [retry] = world.report(run_id, 2, StateType.FAILED).directives
+    assert (DirectiveKind.RETRY, 2) == (retry.kind, retry.attempt)
+    [stop] = world.report(run_id, 1, RUNNING, attempt=2).directives
+
+    assert (DirectiveKind.SUSPEND if suspends else DirectiveKind.PAUSE) is stop.kind
+    answer = stand(world, run_id, "requested", attempt=2, on_request=True, suspends=suspends)
+    assert PauseStatus.WAITING is answer.status
+
+
+def test_a_wish_can_be_taken_back_before_the_retry(world: World) -> None:
+    """The run waits to be retried then, as any other."""
+    run_id = world.started(retries=1, retry_delays=[5])
+    world.do(partial(pause_run, suspends=False), run_id)
+    world.report(run_id, 2, StateType.FAILED)
+
+    resume(world, run_id)
+
+    assert "AwaitingRetry" == world.read(run_id).state_name
+    assert [] == world.report(run_id, 1, RUNNING, attempt=2).directives
 
 
 def test_what_is_paused_can_be_cancelled(world: World) -> None:
@@ -255,33 +268,6 @@ def test_the_end_of_a_paused_executor_is_a_crash(world: World) -> None:
     assert PauseStatus.RESUMED is stand(world, run_id, attempt=2).status
 
 
-def test_what_is_sent_to_a_run_comes_in_order_and_once(world: World) -> None:
-    """A page is followed by what has come since; prefixes and keys narrow it; it goes with its run."""
-    run_id = world.started()
-    for key in ("int-1", "str-1", "int-2", "int-1"):
-        world.do(send_input, run_id, FlowRunInputCreate(key=key, value="7", sender="me"))
-
-    def keys(**more: Any) -> tuple[list[str], str | None]:
-        with world.database.read() as connection:
-            page = filter_inputs(connection, run_id, FlowRunInputQuery(**more))
-        return [item.key for item in page.items], page.next_cursor
-
-    found, cursor = keys(prefix="int-", limit=10)
-    assert ["int-1", "int-2"] == found
-    assert ["str-1"] == keys(exclude_keys=["int-1", "int-2"])[0]
-    assert [] == keys(prefix="int%")[0]
-    world.do(send_input, run_id, FlowRunInputCreate(key="int-3", value="8"))
-    assert ["int-3"] == keys(prefix="int-", cursor=cursor)[0]
-    world.do(delete_input, run_id, "int-3")
-    with pytest.raises(NotFoundError):
-        world.do(delete_input, run_id, "int-3")
-    with pytest.raises(NotFoundError):
-        world.do(send_input, new_id(), FlowRunInputCreate(key="k", value="1"))
-    world.report(run_id, 2, COMPLETED)
-    world.do(delete_run, run_id)
-    assert [] == keys()[0]
-
-
 def test_a_wish_outlives_the_beginning_of_the_flow(world: World) -> None:
     """A run may be asked to stop as soon as its supervisor is there, before its flow says that it runs."""
     run_id = world.run(world.deploy())
@@ -339,73 +325,6 @@ def test_an_executor_that_comes_back_suspended_has_not_ended(world: World) -> No
 
     row = world.read(run_id)
     assert (PAUSED, None, None) == (row.state_type, row.ended, row.lease_until)
-
-
-def test_what_two_send_at_once_is_read_in_the_order_of_its_numbers(world: World) -> None:
-    """Who reads on from the last number misses nothing: the second sender waits until the first one has committed."""
-    run_id = world.started()
-
-    def keys() -> list[str]:
-        with world.database.read() as connection:
-            return [item.key for item in filter_inputs(connection, run_id, FlowRunInputQuery()).items]
-
-    second = Thread(target=world.do, args=(send_input, run_id, FlowRunInputCreate(key="b", value="2")))
-    with world.transaction() as tx:
-        send_input(tx, run_id, FlowRunInputCreate(key="a", value="1"))
-        second.start()
-        second.join(0.2)
-        assert [] == keys()
-    second.join()
-    assert ["a", "b"] == keys()
-
-
-def test_a_prefix_minds_capitals(world: World) -> None:
-    """On either database `A` is not `a`."""
-    run_id = world.started()
-    for key in ("Approval-1", "approval-2"):
-        world.do(send_input, run_id, FlowRunInputCreate(key=key, value="7"))
-    with world.database.read() as connection:
-        page = filter_inputs(connection, run_id, FlowRunInputQuery(prefix="approval-"))
-    assert ["approval-2"] == [item.key for item in page.items]
-
-
-def test_a_subflow_of_a_deployment_is_cancelled_with_its_parent(world: World) -> None:
-    """It has a lease of its own; a parent that ends otherwise, or is deleted, leaves it alone."""
-    parent = world.started()
-    deployment_id = world.deploy(name="child")
-    waiting = world.run(deployment_id, parent_flow_run_id=parent)
-    running = world.run(deployment_id, parent_flow_run_id=parent, idempotency_key="k")
-    assert {waiting, running} == {job.flow_run_id for job in world.claim()}
-    world.report(running, 1, RUNNING)
-    assert parent == world.read(running).parent_flow_run_id
-
-    world.cancel(parent)
-
-    assert StateType.CANCELLING == world.read(running).state_type
-    assert StateType.CANCELLED == world.read(waiting).state_type
-    with pytest.raises(ConflictError, match="starts no more subflows"):
-        world.run(deployment_id, parent_flow_run_id=parent)
-    with pytest.raises(NotFoundError):
-        world.run(deployment_id, parent_flow_run_id=new_id())
-
-
-def test_a_parent_that_is_deleted_leaves_its_subflows_behind(world: World) -> None:
-    """Runs of deployments have lives of their own."""
-    parent = world.started()
-    child = world.run(world.deploy(name="child"), parent_flow_run_id=parent)
-    world.report(parent, 2, COMPLETED)
-
-    world.do(delete_run, parent)
-
-    assert [(child, None)] == [(row.id, row.parent_flow_run_id) for row in world.rows(flow_run)]
-
-
-def test_a_run_is_asked_for_in_another_queue(world: World) -> None:
-    """Of the deployment's own pool; a queue that is not there is named."""
-    deployment_id = world.deploy()
-    assert world.queue_id() == world.read(world.run(deployment_id, work_queue_name="default")).work_queue_id
-    with pytest.raises(NotFoundError, match="no queue 'none'"):
-        world.run(deployment_id, work_queue_name="none")
 
 
 def test_agents_are_there_for_what_is_paused_and_not_for_what_is_suspended(world: World) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from alisio.contract.deployments import ScheduleSpec
 from alisio.contract.ids import new_id
@@ -163,6 +164,38 @@ def test_waiting_runs_move_with_their_deployment(world: World) -> None:
     storm = world.queue_id("storm")
     assert storm == world.read(run_id).work_queue_id
     assert [(storm, run_id)] == [(ring.work_queue_id, ring.flow_run_id) for ring in world.bell.take()]
+
+
+def test_a_run_that_was_asked_for_in_another_queue_stays_there(world: World) -> None:
+    """A deployment that moves takes along what waits in its own queue alone."""
+    for name in ("storm", "calm"):
+        world.do(create_work_queue, "shore", WorkQueueCreate(name=name))
+    deployment_id = world.deploy()
+    own, asked = world.run(deployment_id), world.run(deployment_id, work_queue_name="storm")
+
+    world.deploy()
+    assert world.queue_id("storm") == world.read(asked).work_queue_id
+    world.deploy(work_queue_name="calm")
+
+    assert world.queue_id("calm") == world.read(own).work_queue_id
+    assert world.queue_id("storm") == world.read(asked).work_queue_id
+
+
+def test_in_another_pool_it_waits_in_the_queue_of_that_name(world: World) -> None:
+    """Where the new work pool has none, it waits with the others of its deployment."""
+    for name in ("storm", "calm"):
+        world.do(create_work_queue, "shore", WorkQueueCreate(name=name))
+    deployment_id = world.deploy()
+    own, storm, calm = (world.run(deployment_id, work_queue_name=name) for name in (None, "storm", "calm"))
+    world.pool("offshore")
+    world.do(create_work_queue, "offshore", WorkQueueCreate(name="storm"))
+
+    world.deploy(work_pool_name="offshore")
+
+    with world.database.read() as connection:
+        names = {row.id: row.name for row in connection.execute(select(work_queue).join(
+            work_pool, work_pool.c.id == work_queue.c.work_pool_id).where(work_pool.c.name == "offshore"))}  # fmt: skip
+    assert ["default", "storm", "default"] == [names.get(world.read(run).work_queue_id) for run in (own, storm, calm)]
 
 
 def test_deleting_a_deployment_ends_what_waits(world: World) -> None:

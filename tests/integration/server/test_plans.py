@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, update
 
 from alisio.contract.base import utc_now
 from alisio.contract.history import FlowRunHistoryQuery
@@ -20,6 +21,9 @@ from alisio.contract.runs import FlowRunFilter, FlowRunQuery, FlowRunSort
 from alisio_server.database.engine import Database
 from alisio_server.database.queries.flow_runs import count_flow_runs, filter_flow_runs
 from alisio_server.database.queries.history import read_history
+from alisio_server.database.tables import deployment
+from alisio_server.orchestration.deployment_limits import full_deployments
+from alisio_server.services import Transaction
 from benchmarks.generated import POOL, Homes, fill
 from tests.postgres import Postgres
 
@@ -136,3 +140,16 @@ def test_a_month_is_added_up(explained: Explained, which: dict[str, Any]) -> Non
     assert LISTED > explained.rows_read(lambda connection: read_history(connection, query))
     told = sum(sum(bucket.runs.values()) for bucket in read_history(explained.connection, query).buckets)
     assert 0.9 * RUNS / (50 if "flow_names" in which else 1) < told
+
+
+def test_deployments_with_a_limit_are_asked_for_what_is_due(
+    explained: Explained, filled: tuple[Database, Homes]
+) -> None:
+    """A tick does not look through all the runs that they ever had."""
+    with filled[0].write() as connection:
+        connection.execute(update(deployment).values(concurrency_limit=1))
+
+    def ask(connection: Connection) -> list[UUID]:
+        return full_deployments(Transaction(connection, filled[0]), NOW - timedelta(days=400))
+
+    assert LISTED > explained.rows_read(ask)

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select, text
 
-from alisio.contract.access import KEY_PATTERN, ApiKeyCreate, Role
+from alisio.contract.access import KEY_PATTERN, ApiKeyCreate
+from alisio.contract.roles import Role
 from alisio.contract.work_pools import WorkPoolCreate
 from alisio_server.access.callers import Caller
 from alisio_server.access.changes import Change, record_change

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, func, select
 
 from alisio.contract.base import Page
-from alisio.contract.control import FlowRunInput, FlowRunInputQuery, Pause
+from alisio.contract.control import MAX_LISTED_PAUSES, FlowRunInput, FlowRunInputQuery, Pause
 from alisio_server.database.control_tables import flow_run_input, flow_run_pause
 from alisio_server.database.queries.paging import Order, encode_cursor, read_page
 
@@ -16,10 +16,12 @@ _IN_ORDER = Order("inputs", (flow_run_input.c.id,))
 
 
 def list_pauses(connection: Connection, flow_run_id: UUID) -> list[Pause]:
-    """Read the pauses of a run, in the order in which it came to them."""
-    of_run = select(flow_run_pause).where(flow_run_pause.c.flow_run_id == flow_run_id)
-    rows = connection.execute(of_run.order_by(flow_run_pause.c.created, flow_run_pause.c.key))
-    return [Pause.model_validate(dict(row._mapping)) for row in rows]
+    """Read the latest 100 pauses of a run, in the order in which it came to them."""
+    columns = flow_run_pause.c
+    of_run = select(flow_run_pause).where(columns.flow_run_id == flow_run_id)
+    latest = of_run.order_by(columns.created.desc(), columns.key.desc()).limit(MAX_LISTED_PAUSES)
+    rows = connection.execute(latest).all()
+    return [Pause.model_validate(dict(row._mapping)) for row in reversed(rows)]
 
 
 def filter_inputs(connection: Connection, flow_run_id: UUID, query: FlowRunInputQuery) -> Page[FlowRunInput]:
