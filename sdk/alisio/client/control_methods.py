@@ -43,7 +43,7 @@ class ControlMethods(ABC):
         return self._send(control.resume_flow_run(flow_run_id, request or ResumeRequest()))
 
     def list_flow_run_pauses(self, flow_run_id: UUID) -> list[Pause]:
-        """Read where a flow run pauses and has paused, with the schema of what it waits for."""
+        """Read where a flow run pauses and has paused, the latest 100, with the schema of what it waits for."""
         return self._send(control.list_flow_run_pauses(flow_run_id))
 
     def stand_at_pause(self, flow_run_id: UUID, report: PauseReport) -> PauseAnswer:

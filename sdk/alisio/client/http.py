@@ -6,7 +6,7 @@ import gzip
 import random
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -16,9 +16,6 @@ from alisio.client.discovery import is_loopback
 from alisio.contract.deployments import Upload
 from alisio.contract.reports import GZIPPED_JSON, ReportAnswer
 from alisio.exceptions import ApiError, ApiUnreachableError
-
-if TYPE_CHECKING:
-    import httpx
 
 _GZIP_OVER_BYTES = 1_000
 _CONNECT_SECONDS = 5.0
@@ -33,20 +30,11 @@ class HttpTransport:
     """
 
     def __init__(self, api_url: str, api_key: str | None) -> None:
-        import httpx
+        from alisio.client.lean_httpx import httpx
 
         self.api_url: str | None = api_url
         self._base = api_url
-        address = urlsplit(api_url)
-        self._client = httpx.Client(
-            headers={"Accept": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
-            # No proxy stands before this machine, and loading certificates takes 30 ms.
-            trust_env=not is_loopback(address.hostname or ""),
-            # To where a bundle lies; httpx takes no key along to another host.
-            follow_redirects=True,
-            # Its own `verify=True` would not read SSL_CERT_FILE where the environment is not trusted for proxies.
-            verify=httpx.create_ssl_context() if address.scheme == "https" else False,
-        )
+        self._client = httpx.Client(**client_options(api_url, api_key))
 
     def send(self, call: Call[Any]) -> Reply:
         """Send a call, again where that is safe and may help; see `Transport.send`."""
@@ -62,7 +50,7 @@ class HttpTransport:
             elif reply is not None:
                 return reply
             else:
-                raise ApiUnreachableError(_unreachable(self._base, failure)) from failure
+                raise ApiUnreachableError(unreachable(self._base, failure)) from failure
 
     def send_report(self, flow_run_id: UUID, report: Mapping[str, Any]) -> ReportAnswer:
         """Send a report; see `Transport.send_report`."""
@@ -77,34 +65,52 @@ class HttpTransport:
         self._client.close()
 
     def _try(self, call: Call[Any]) -> tuple[Reply | None, str | None, Exception | None]:
-        import httpx
+        from alisio.client.lean_httpx import httpx
 
         try:
-            response = self._request(call)
+            response = self._client.request(**request_of(self._base, call))
         except httpx.InvalidURL as error:
             raise ApiUnreachableError(f"the API's address {self._base} cannot be read: {error}") from error
         except httpx.TransportError as error:
             return None, None, error
         return Reply(response.status_code, response.content), response.headers.get("Retry-After"), None
 
-    def _request(self, call: Call[Any]) -> httpx.Response:
-        import httpx
 
-        content, content_type = encode_body(call.body)
-        headers = {}
-        if content_type is not None:
-            headers["Content-Type"] = content_type
-        if len(content) > _GZIP_OVER_BYTES and content_type == "application/json":
-            content = gzip.compress(content, compresslevel=5, mtime=0)
-            headers["Content-Type"] = GZIPPED_JSON
-        return self._client.request(
-            call.method,
-            self._base + call.path,
-            params=dict(call.query),
-            content=content or None,
-            headers=headers,
-            timeout=httpx.Timeout(call.timeout_seconds, connect=_CONNECT_SECONDS),
-        )
+def client_options(api_url: str, api_key: str | None) -> dict[str, Any]:
+    """Give what an `httpx.Client`, or its asynchronous like, for an address is made with."""
+    from alisio.client.lean_httpx import httpx
+
+    address = urlsplit(api_url)
+    return {
+        "headers": {"Accept": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
+        # No proxy stands before this machine, and loading certificates takes 30 ms.
+        "trust_env": not is_loopback(address.hostname or ""),
+        # To where a bundle lies; httpx takes no key along to another host.
+        "follow_redirects": True,
+        # Its own `verify=True` would not read SSL_CERT_FILE where the environment is not trusted for proxies.
+        "verify": httpx.create_ssl_context() if address.scheme == "https" else False,
+    }
+
+
+def request_of(api_url: str, call: Call[Any]) -> dict[str, Any]:
+    """Give the arguments of httpx's `request` for a call."""
+    from alisio.client.lean_httpx import httpx
+
+    content, content_type = encode_body(call.body)
+    headers = {}
+    if content_type is not None:
+        headers["Content-Type"] = content_type
+    if len(content) > _GZIP_OVER_BYTES and content_type == "application/json":
+        content = gzip.compress(content, compresslevel=5, mtime=0)
+        headers["Content-Type"] = GZIPPED_JSON
+    return {
+        "method": call.method,
+        "url": api_url + call.path,
+        "params": dict(call.query),
+        "content": content or None,
+        "headers": headers,
+        "timeout": httpx.Timeout(call.timeout_seconds, connect=_CONNECT_SECONDS),
+    }
 
 
 def send_elsewhere(upload: Upload, content: bytes) -> None:
@@ -114,7 +120,7 @@ def send_elsewhere(upload: Upload, content: bytes) -> None:
         ApiUnreachableError: There was no reply.
         ApiError: The bytes were refused.
     """
-    import httpx
+    from alisio.client.lean_httpx import httpx
 
     try:
         if upload.method == "POST":
@@ -131,7 +137,8 @@ def send_elsewhere(upload: Upload, content: bytes) -> None:
         raise ApiError(response.status_code, "upload_refused", message)
 
 
-def _unreachable(api_url: str, failure: Exception | None) -> str:
+def unreachable(api_url: str, failure: Exception | None) -> str:
+    """Say in one line that an API cannot be reached, why, and what to do."""
     if "CERTIFICATE_VERIFY_FAILED" in str(failure):
         return (
             f"the API at {api_url} shows a certificate that nobody here vouches for: {_reason(failure)}; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alisio.settings import Settings, current_settings
@@ -41,11 +42,15 @@ def drop_shared_client(client: Client) -> None:
     client.close()
 
 
-def close_shared_clients() -> None:
-    """Let go of connections."""
+def close_shared_clients(home: Path | None = None) -> None:
+    """Let go of connections.
+
+    Args:
+        home: Only of the clients that were opened while this was the home.
+    """
     with _lock:
-        clients = list(_clients.values())
-        _clients.clear()
+        keys = [key for key in _clients if home is None or home in key]
+        clients = [_clients.pop(key) for key in keys]
     for client in clients:
         client.close()
 

@@ -6,6 +6,8 @@ import gzip
 import hashlib
 import json
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -221,3 +223,18 @@ def test_a_store_that_refuses_a_bundle_is_named(server: Script, client: Client) 
 
     with pytest.raises(ApiError, match=r"127\.0\.0\.1:\d+ refused the bundle with status 403"):
         client.upload_bundle(b"bundle")
+
+
+def test_httpx_comes_without_its_command_line() -> None:
+    """What only a terminal needs is not imported, and whoever wants it in the same process can still have it."""
+    script = (
+        "import sys\n"
+        "from alisio.client.http import HttpTransport\n"
+        "HttpTransport('http://127.0.0.1:9/api', None).close()\n"
+        "heavy = {'click', 'pygments', 'rich'} & set(sys.modules)\n"
+        "import httpx._main\n"
+        "sys.exit(', '.join(heavy) or 0)\n"
+    )
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert (0, "") == (done.returncode, done.stderr)

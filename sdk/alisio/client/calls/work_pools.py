@@ -7,7 +7,7 @@ from uuid import UUID
 
 from alisio.client.calls.base import Call, page_query, path_of
 from alisio.contract.base import Page
-from alisio.contract.health import Health
+from alisio.contract.health import Health, Version
 from alisio.contract.work_pools import (
     Agent,
     AgentBeat,
@@ -31,6 +31,11 @@ _LONG_POLL_MARGIN_SECONDS = 15.0
 def read_health() -> Call[Health]:
     """Ask the server how it is."""
     return Call("GET", "/health", Health)
+
+
+def read_version() -> Call[Version]:
+    """Ask which version the server is of."""
+    return Call("GET", "/version", Version)
 
 
 def create_work_pool(request: WorkPoolCreate) -> Call[WorkPool]:
