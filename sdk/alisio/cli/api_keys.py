@@ -32,7 +32,8 @@ def create(
     """Make an API key. It is shown this once; the first one must be an admin's, and closes the server."""
     from alisio.cli.rendering import show_json
     from alisio.cli.session import session
-    from alisio.contract.access import ApiKeyCreate, Role
+    from alisio.contract.access import ApiKeyCreate
+    from alisio.contract.roles import Role
 
     if role not in list(Role):
         raise CommandError(f"--role {role!r} is unknown; it must be {_ROLES}")

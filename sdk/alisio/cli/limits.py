@@ -123,7 +123,7 @@ def create_for_tag(
 @tags_app.command("ls", epilog=example("alisio concurrency-limit ls"))
 def list_of_tags(output: OutputOption = Output.TABLE) -> None:
     """List the limits on tags."""
-    from alisio.contract.limits import TAG_PREFIX
+    from alisio.contract.tag_limits import TAG_PREFIX
 
     _show_listing(TAG_PREFIX, output)
 
@@ -149,7 +149,7 @@ def delete_of_tag(tag: TagArgument) -> None:
 
 
 def _of(tag: str) -> str:
-    from alisio.contract.limits import TAG_PREFIX
+    from alisio.contract.tag_limits import TAG_PREFIX
 
     return f"{TAG_PREFIX}{tag}"
 

@@ -73,7 +73,8 @@ def _see_to_keys(settings: Settings, host: str, create_admin_key: bool) -> None:
 
 
 def _create_first_key(client: Client, keys: list[ApiKey]) -> None:
-    from alisio.contract.access import ApiKeyCreate, Role
+    from alisio.contract.access import ApiKeyCreate
+    from alisio.contract.roles import Role
 
     if keys:
         raise CommandError(

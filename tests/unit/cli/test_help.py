@@ -49,6 +49,7 @@ def test_every_command_of_the_interface_is_there() -> None:
         "agent start", "agent ls", "flow ls",
         "flow-run ls", "flow-run history", "flow-run inspect", "flow-run logs", "flow-run watch", "flow-run cancel",
         "flow-run retry", "flow-run delete", "flow-run pause", "flow-run suspend", "flow-run resume", "task-run ls",
+        "task serve",
         "gcl create", "gcl ls", "gcl inspect", "gcl update", "gcl enable", "gcl disable", "gcl reset", "gcl delete",
         "concurrency-limit create", "concurrency-limit ls", "concurrency-limit inspect", "concurrency-limit reset",
         "concurrency-limit delete",

@@ -1,0 +1,154 @@
+"""Tasks in the background: asked for by one process, run by others, some of which are killed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.stack import Stack
+
+TASKS = """
+    import os
+    import signal
+    import time
+    from pathlib import Path
+
+    from alisio import task
+
+    @task(retries=1, log_prints=True)
+    def once(number: int, record: str) -> int:
+        with Path(record).open("a") as file:
+            file.write(f"{number}\\n")
+        print(f"number {number}")
+        return 2 * number
+
+    @task
+    def held(gate: str) -> str:
+        Path(gate + "-began").touch()
+        while not Path(gate).exists():
+            time.sleep(0.05)
+        return "held"
+
+    @task
+    def die() -> None:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+"""
+FILE = "background_jobs.py"
+
+
+class Background:
+    """A project with tasks, and code that asks for them."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.project = stack.write(FILE, TASKS).parent
+
+    def serve(self, *tasks: str) -> subprocess.Popen[str]:
+        """Start a worker, and wait until it works."""
+        worker = self.stack.start("task", "serve", *(f"project/{FILE}:{each}" for each in tasks))
+        self.stack.until(lambda: "serves work pool" in self.stack.output(worker), lambda: self.stack.output(worker))
+        return worker
+
+    def script(self, code: str) -> subprocess.CompletedProcess[str]:
+        """Run a script that prints what an expression is, as JSON."""
+        return subprocess.run(
+            [sys.executable, "-c", f"import json\nfrom background_jobs import *\nprint(json.dumps({code}))"],
+            cwd=self.project,
+            env=self.stack.backend.environment,
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+
+    def ask(self, code: str) -> Any:
+        """Run a script, and give what its expression is."""
+        done = self.script(code)
+        assert 0 == done.returncode, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def background(stack: Stack) -> Iterator[Background]:
+    """Tasks that nobody serves yet; their deployments go with the test."""
+    yield Background(stack)
+    for task in ("once", "held", "die", "count_words"):
+        for each in stack.api.post("/deployments/filter", {"filter": {"flow_names": [task]}, "limit": 50})["items"]:
+            stack.api.delete(f"/deployments/{each['id']}")
+
+
+def test_two_workers_run_each_task_once(background: Background) -> None:
+    """What was asked for before anybody served it is run too, once each; results come back to who asks."""
+    stack, record = background.stack, background.stack.folder / "record"
+    early = background.ask(f"str(once.delay(100, {str(record)!r}).flow_run_id)")
+    workers = [background.serve("once"), background.serve("once")]
+
+    got = background.ask(f"[f.result(timeout=60) for f in [once.delay(n, {str(record)!r}) for n in range(6)]]")
+
+    assert [0, 2, 4, 6, 8, 10] == got
+    assert "COMPLETED" == stack.wait_for_run(early)["state"]["type"]
+    assert ["0", "1", "100", "2", "3", "4", "5"] == sorted(record.read_text().split())
+    assert "number 100" in stack.logs(early)
+    assert 1 == len(stack.task_runs(early))
+    assert [0, 0] == [stack.stop(worker) for worker in workers]
+
+
+def test_a_worker_that_is_killed_takes_no_task_with_it(background: Background) -> None:
+    """SIGKILL of the worker leaves the task to the supervisor that watches it, and another worker begins no second."""
+    stack, gate = background.stack, background.stack.folder / "gate"
+    worker = background.serve("held")
+    run_id = background.ask(f"str(held.delay({str(gate)!r}).flow_run_id)")
+    stack.until((stack.folder / "gate-began").exists, "the task to begin")
+
+    worker.kill()
+    worker.wait()
+    background.serve("held")
+    gate.touch()
+
+    run = stack.wait_for_run(run_id)
+    assert ("COMPLETED", 1) == (run["state"]["type"], run["attempt"])
+
+
+def test_a_task_whose_supervisor_is_killed_is_crashed(background: Background) -> None:
+    """When all that runs a task is killed, the end of its lease makes it CRASHED; it is never left RUNNING."""
+    stack = background.stack
+    background.serve("die")
+
+    run_id = background.ask("str(die.delay().flow_run_id)")
+
+    run = stack.wait_for_run(run_id, "CRASHED", timeout=90)
+    assert 1 == run["attempt"]
+
+
+def test_an_argument_that_cannot_be_stored_is_named(background: Background) -> None:
+    """The one line says which argument of which task it is, and nothing is asked for."""
+    done = background.script("once.delay(1, (each for each in ()))")
+
+    assert 1 == done.returncode
+    line = "ParameterError: argument 'record' of task 'once' cannot be stored: cannot pickle 'generator' object"
+    assert done.stderr.splitlines()[-1].endswith(line)
+
+
+def test_the_example_of_the_page_runs(background: Background) -> None:
+    """The file on the page is served by the command that is named there, and prints what the page says."""
+    stack = background.stack
+    page = (Path(__file__).resolve().parents[2] / "docs" / "background-tasks.md").read_text(encoding="utf-8")
+    file = stack.write("jobs.py", page.split("```python\n")[1].split("```")[0])
+    stack.start("task", "serve", f"project/{file.name}:count_words")
+
+    done = subprocess.run(
+        [sys.executable, file.name],
+        cwd=file.parent,
+        env=stack.backend.environment,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+
+    assert (0, "6") == (done.returncode, done.stdout.strip()), done.stderr
