@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -11,8 +13,16 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
+from alisio.contract.access import ApiKeyCreate
 from alisio.contract.ids import new_id
+from alisio.contract.roles import Role
+from alisio_server.adapters.aws.opening import open_services
+from alisio_server.database.engine import Database
+from alisio_server.orchestration.api_keys import create_api_key
+from alisio_server.services import Transaction
+from tests.integration.aws.functions import Cloud, forget
 from tests.ministack import REGION, Ministack
+from tests.postgres import Postgres
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -91,3 +101,51 @@ def stage(request: pytest.FixtureRequest) -> Stage:
     """A stage, once of each kind."""
     chosen: Stage = request.getfixturevalue("moto" if request.param == "moto" else "emulated")
     return chosen
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    """What functions log, as Lambda's own handler writes it."""
+    written = StringIO()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler(written)])
+    for name in ("alisio", "alisio_server"):
+        monkeypatch.setattr(logging.getLogger(name), "level", logging.NOTSET)
+    return written
+
+
+@pytest.fixture
+def environment(moto: Stage, logs: StringIO, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """What functions are told, but for the database; what they keep is forgotten before and after."""
+    told = {
+        "ALISIO_STAGE": "test",
+        "ALISIO_BUCKET": moto.bucket,
+        "ALISIO_SQS_PREFIX": moto.prefix,
+        "ALISIO_SCHEDULE_GROUP": moto.group,
+        "ALISIO_SCHEDULE_ROLE_ARN": ROLE_ARN,
+        "ALISIO_TICK_FUNCTION_ARN": TICK_ARN,
+        "ALISIO_AGENT_ROLE_ARN": ROLE_ARN,
+        "ALISIO_RETENTION_LOGS": "7d",
+        "POWERTOOLS_METRICS_NAMESPACE": "Alisio",
+        "POWERTOOLS_SERVICE_NAME": "alisio-test",
+    }
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    forget()
+    yield moto
+    if open_services.cache_info().currsize:
+        open_services().database.dispose()
+    forget()
+
+
+@pytest.fixture
+def cloud(environment: Stage, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """A deployed stage with an admin's key."""
+    with postgres.database() as url:
+        monkeypatch.setenv("ALISIO_API_DATABASE_CONNECTION_URL", url)
+        database = Database(url)
+        with database.write() as connection:
+            key = create_api_key(Transaction(connection, database), ApiKeyCreate(name="me", role=Role.ADMIN), "me")
+        yield Cloud(environment, database, key.text, boto3.client("sqs"))
+        database.dispose()
+        if open_services.cache_info().currsize:
+            open_services().database.dispose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
@@ -10,6 +11,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from alisio.task_runners import ProcessPoolTaskRunner, SequentialTaskRunner, TaskRunner, ThreadPoolTaskRunner
+from tests.unit.sdk.task_runners.ray_cluster import shared_ray
 
 MakeRunner: TypeAlias = Callable[[], TaskRunner]
 ALL = ("threads", "sequential", "processes", "dask", "ray")
@@ -41,16 +43,17 @@ def dask_client() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def ray_instance() -> Iterator[Any]:
-    """Ray with two processors."""
+def ray_instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Ray, connected to the one cluster of all processes of the session."""
     needs("ray", "ray")
-    import ray
-
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "ray"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        cluster = shared_ray(folder)
+        ray = cluster.__enter__()
     yield ray
-    ray.shutdown()
+    cluster.__exit__(None, None, None)
 
 
 @pytest.fixture
