@@ -206,12 +206,17 @@ class Agent:
         self._claims.note_exit(name, status)
 
 
-def run_agent(options: AgentOptions, on_stop: Callable[[], object] | None = None) -> int:
+def run_agent(
+    options: AgentOptions,
+    on_stop: Callable[[], object] | None = None,
+    stopped_by: Callable[[Agent], object] | None = None,
+) -> int:
     """Run an agent in this process until SIGINT or SIGTERM, and then for as long as it drains.
 
     Args:
         options: What it serves, and how.
         on_stop: Called once it claims no more, before it waits for the runs that it has started.
+        stopped_by: Given the agent before it begins, in place of its listening to signals: its `stop` ends it.
 
     Returns:
         0. A second signal ends the process at once.
@@ -246,12 +251,14 @@ def run_agent(options: AgentOptions, on_stop: Callable[[], object] | None = None
             ecs_agent_uri=os.environ.get("ECS_AGENT_URI"),
             on_stop=on_stop,
         )
-        _stop_on_signals(agent)
+        (stopped_by or stop_on_signals)(agent)
         agent.run()
     return 0
 
 
-def _stop_on_signals(agent: Agent) -> None:
+def stop_on_signals(agent: Agent) -> None:
+    """End an agent in order at the first SIGINT or SIGTERM, and this process at the second."""
+
     def stop(_number: int, _frame: FrameType | None) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, end_at_once)

@@ -11,8 +11,7 @@ import threading
 import time
 from typing import Any
 
-import httpx
-
+from alisio.client.lean_httpx import httpx
 from alisio_agent.outage import Outage
 from alisio_agent.roster import Roster
 

@@ -11,14 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alisio import runtime
+    from alisio.client.orchestration import get_client
     from alisio.context import tags
     from alisio.deployments.runner import deploy
-    from alisio.deployments.serving import serve
-    from alisio.flow_runs import pause_flow_run, resume_flow_run, suspend_flow_run
+    from alisio.deployments.serving import aserve, serve
+    from alisio.flow_runs import (
+        apause_flow_run,
+        aresume_flow_run,
+        asuspend_flow_run,
+        pause_flow_run,
+        resume_flow_run,
+        suspend_flow_run,
+    )
     from alisio.flows import Flow, flow
     from alisio.logging import get_run_logger
     from alisio.states import State
     from alisio.tasks import Task, task
+    from alisio.transactions import Transaction
     from alisio.utilities.annotations import allow_failure, unmapped
 
 __version__ = "0.1.0"
@@ -27,10 +36,16 @@ __all__ = [
     "Flow",
     "State",
     "Task",
+    "Transaction",
     "__version__",
     "allow_failure",
+    "apause_flow_run",
+    "aresume_flow_run",
+    "aserve",
+    "asuspend_flow_run",
     "deploy",
     "flow",
+    "get_client",
     "get_run_logger",
     "pause_flow_run",
     "resume_flow_run",
@@ -46,9 +61,15 @@ _HOMES = {
     "Flow": "alisio.flows",
     "State": "alisio.states",
     "Task": "alisio.tasks",
+    "Transaction": "alisio.transactions",
     "allow_failure": "alisio.utilities.annotations",
+    "apause_flow_run": "alisio.flow_runs",
+    "aresume_flow_run": "alisio.flow_runs",
+    "aserve": "alisio.deployments.serving",
+    "asuspend_flow_run": "alisio.flow_runs",
     "deploy": "alisio.deployments.runner",
     "flow": "alisio.flows",
+    "get_client": "alisio.client.orchestration",
     "get_run_logger": "alisio.logging",
     "pause_flow_run": "alisio.flow_runs",
     "resume_flow_run": "alisio.flow_runs",

@@ -18,7 +18,7 @@ from alisio.results.options import absolute_place, fault_of_storage
 from alisio.transactions import IsolationLevel
 
 if TYPE_CHECKING:
-    from alisio.engine.caching import TaskRunContext
+    from alisio.engine.run_contexts import TaskRunContext
     from alisio.locking.protocol import LockManager
     from alisio.results.cache_options import CacheKeyFn
     from alisio.results.options import StorageOption

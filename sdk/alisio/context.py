@@ -11,6 +11,11 @@ from alisio.exceptions import MissingContextError
 
 if TYPE_CHECKING:
     from alisio.engine.graphs import Graph
+    from alisio.engine.run_contexts import FlowRunContext as FlowRunContext
+    from alisio.engine.run_contexts import SettingsContext as SettingsContext
+    from alisio.engine.run_contexts import TagsContext as TagsContext
+    from alisio.engine.run_contexts import TaskRunContext as TaskRunContext
+    from alisio.engine.run_contexts import get_settings_context as get_settings_context
     from alisio.engine.runs import FlowRun, TaskRun
     from alisio.engine.transactions import BaseTransaction
 
@@ -50,19 +55,19 @@ def swap_variables(values: tuple[Any, ...] | None) -> tuple[Any, ...]:
     return before
 
 
+_HOMES = ("FlowRunContext", "SettingsContext", "TagsContext", "TaskRunContext", "get_settings_context")
+
+
 def __getattr__(name: str) -> Any:
-    if name != "TaskRunContext":
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from alisio.engine.caching import TaskRunContext
+    from alisio.engine import run_contexts
 
-    return TaskRunContext
+    return getattr(run_contexts, name)
 
 
-def get_run_context() -> FlowRun | TaskRun:
-    """Give the innermost run whose code this is.
-
-    Returns:
-        The task run, or the flow run where no task runs.
+def innermost_run() -> FlowRun | TaskRun:
+    """Give the engine's own object of the innermost run whose code this is.
 
     Raises:
         MissingContextError: No run's code is running here.
@@ -71,6 +76,20 @@ def get_run_context() -> FlowRun | TaskRun:
     if run is None:
         raise MissingContextError("there is no run here: call this from the code of a flow or a task")
     return run
+
+
+def get_run_context() -> FlowRunContext | TaskRunContext:
+    """Tell of the innermost run whose code this is.
+
+    Returns:
+        A `TaskRunContext`, or a `FlowRunContext` where no task runs.
+
+    Raises:
+        MissingContextError: No run's code is running here.
+    """
+    from alisio.engine.run_contexts import context_of
+
+    return context_of(innermost_run())
 
 
 @contextmanager

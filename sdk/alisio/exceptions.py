@@ -221,3 +221,6 @@ CancelledRun = CancelledRunError
 UnfinishedRun = UnfinishedRunError
 MissingResult = MissingResultError
 ParameterTypeError = ParameterError
+FlowRunWaitTimeout = FlowWaitTimeoutError
+ObjectNotFound = NotFoundError
+ObjectAlreadyExists = ConflictError

@@ -240,9 +240,9 @@ def _waiting(
 
 def with_state(run: FlowRun) -> FlowRun:
     """Give a run whose `state` is a `State`, which knows of the result."""
-    from alisio.states import State
+    from alisio.client.schemas.objects import flow_run_of
 
-    return run.model_copy(update={"state": State.from_record(run.state)})
+    return flow_run_of(run)
 
 
 def until_ended(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from alisio.deployments.flow_methods import DeploymentMethods
 from alisio.engine import option_checks as checks
@@ -15,11 +15,15 @@ from alisio.options import FLOW_HOOKS, FlowOptions
 from alisio.results.options import ResultKeywords
 
 if TYPE_CHECKING:
+    from alisio.decorators import FlowDecorator
     from alisio.states import State
     from alisio.task_runners.base import TaskRunner
 
 P = ParamSpec("P")
-R = TypeVar("R")
+Q = ParamSpec("Q")
+Owner = TypeVar("Owner")
+R = TypeVar("R", covariant=True)  # so that what a checker calls a coroutine is a `Coroutine` to the overloads
+T = TypeVar("T")
 
 _NAME = re.compile(r"[^/%&<>\x00-\x1f]{1,200}")
 
@@ -54,8 +58,18 @@ class Flow(Definition, DeploymentMethods, Generic[P, R]):
 
     @overload
     def __call__(
-        self: Flow[P, Coroutine[Any, Any, Any]], *args: Any, return_state: Literal[True], **kwargs: Any
-    ) -> Any: ...
+        self: Flow[P, Coroutine[Any, Any, T]], *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> Coroutine[Any, Any, State[T]]: ...
+
+    @overload
+    def __call__(
+        self: Flow[P, AsyncIterator[T]], *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> Coroutine[Any, Any, State[list[T]]]: ...
+
+    @overload
+    def __call__(
+        self: Flow[P, Iterator[T]], *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> State[list[T]]: ...
 
     @overload
     def __call__(self: Flow[P, R], *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R]: ...
@@ -83,6 +97,21 @@ class Flow(Definition, DeploymentMethods, Generic[P, R]):
         from alisio.engine.calls import call_flow
 
         return call_flow(self, args, kwargs)
+
+    if TYPE_CHECKING:  # a class method, a method, and what else a class may hold
+
+        @overload
+        def __get__(
+            self: Flow[Concatenate[type[Owner], Q], R], instance: Owner | None, owner: type[Owner]
+        ) -> Flow[Q, R]: ...
+
+        @overload
+        def __get__(self: Flow[Concatenate[Owner, Q], R], instance: Owner, owner: type[Owner]) -> Flow[Q, R]: ...
+
+        @overload
+        def __get__(self, instance: object, owner: type | None = None) -> Self: ...
+
+        def __get__(self, instance: object, owner: type | None = None) -> Any: ...
 
     @property
     def version(self) -> str:
@@ -195,32 +224,38 @@ def _checked_task_runner(label: str, runner: Any) -> TaskRunner | None:
     return runner  # type: ignore[no-any-return]
 
 
-@overload
-def flow(fn: classmethod[Any, P, R] | staticmethod[P, R], /) -> Flow[P, R]: ...
+class _FlowMaker:
+    """Make a flow of a function: `@flow`, or `@flow(name="…", retries=2)`; `flow.from_source` loads one."""
+
+    from_source = staticmethod(DeploymentMethods.from_source)
+    afrom_source = staticmethod(DeploymentMethods.afrom_source)
+
+    @overload
+    def __call__(self, fn: classmethod[Any, P, R] | staticmethod[P, R], /) -> Flow[P, R]: ...
+
+    @overload
+    def __call__(self, fn: Callable[P, R], /) -> Flow[P, R]: ...
+
+    @overload
+    def __call__(self, /, **options: Unpack[FlowOptions]) -> FlowDecorator: ...
+
+    def __call__(self, fn: Any = None, /, **options: Any) -> Any:
+        """Make a flow of a function.
+
+        Args:
+            fn: The function.
+            options: See `FlowOptions`.
+
+        Returns:
+            The flow, or a decorator where only options are given.
+
+        Raises:
+            TypeError: It is no function, or there is no such option.
+            ValueError: An option cannot be used.
+        """
+        if fn is not None:
+            return Flow(fn, **options)
+        return lambda function: Flow(function, **options)
 
 
-@overload
-def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
-
-
-@overload
-def flow(**options: Unpack[FlowOptions]) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
-
-
-def flow(fn: Any = None, /, **options: Any) -> Any:
-    """Make a flow of a function: `@flow`, or `@flow(name="…", retries=2)`.
-
-    Args:
-        fn: The function.
-        options: See `FlowOptions`.
-
-    Returns:
-        The flow, or a decorator where only options are given.
-
-    Raises:
-        TypeError: It is no function, or there is no such option.
-        ValueError: An option cannot be used.
-    """
-    if fn is not None:
-        return Flow(fn, **options)
-    return lambda function: Flow(function, **options)
+flow = _FlowMaker()

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
@@ -40,8 +41,8 @@ class TaskRunFuture(Generic[R]):
         self.seen = False
         self._run: TaskRun | None = run
         self._end: State[R] | None = None
-        # A list once there is one: there are very many futures, and very many may wait for one.
-        self._callbacks: list[Callable[[TaskRunFuture[R]], object]] | tuple[()] = ()
+        # By their ids, once there is one: there are very many futures, and very many may wait for one, and leave.
+        self._callbacks: dict[int, Callable[[TaskRunFuture[R]], object]] | None = None
 
     def __repr__(self) -> str:
         return f"TaskRunFuture({self.task_run_id}, {self._present_state()!r})"
@@ -124,10 +125,12 @@ class TaskRunFuture(Generic[R]):
         """Call a function with this future when it has ended; at once, where it already has."""
         with _changing:
             if self._end is None:
-                if not self._callbacks:
-                    self._callbacks = [callback]
-                else:
-                    self._callbacks.append(callback)
+                if self._callbacks is None:
+                    self._callbacks = {}
+                elif id(callback) in self._callbacks:
+                    # Each is called as often as it was given; the id of this one is another.
+                    callback = partial(callback)
+                self._callbacks[id(callback)] = callback
                 return
         self._call(callback)
 
@@ -149,8 +152,8 @@ class TaskRunFuture(Generic[R]):
                 return
             self.started = True
             self._end = state
-            callbacks, self._callbacks = self._callbacks, ()
-        for callback in callbacks:
+            callbacks, self._callbacks = self._callbacks, None
+        for callback in (callbacks or {}).values():
             self._call(callback)
         self._run = None  # its records may go while the result is kept
 
@@ -174,8 +177,8 @@ class TaskRunFuture(Generic[R]):
 
     def _remove_done_callback(self, callback: Callable[[TaskRunFuture[R]], object]) -> None:
         with _changing:
-            if self._callbacks and callback in self._callbacks:
-                self._callbacks.remove(callback)
+            if self._callbacks is not None:
+                self._callbacks.pop(id(callback), None)
 
     def _call(self, callback: Callable[[TaskRunFuture[R]], object]) -> None:
         try:
@@ -260,8 +263,9 @@ def as_completed(futures: Iterable[TaskRunFuture[R]], timeout: float | None = No
     wanted = list(dict.fromkeys(checked_futures("as_completed", futures)))
     deadline = None if timeout is None else time.monotonic() + timeout
     ended: SimpleQueue[TaskRunFuture[R]] = SimpleQueue()
+    tell = ended.put  # one object: by it the futures know it again
     for future in wanted:
-        future.add_done_callback(ended.put)
+        future.add_done_callback(tell)
     try:
         for left in range(len(wanted), 0, -1):
             try:
@@ -269,7 +273,7 @@ def as_completed(futures: Iterable[TaskRunFuture[R]], timeout: float | None = No
             except Empty:
                 raise TimeoutError(f"{left} of {len(wanted)} task runs have not ended within {timeout} s") from None
     finally:
-        forget(wanted, ended.put)
+        forget(wanted, tell)
 
 
 def resolve_futures_to_states(value: Any) -> Any:

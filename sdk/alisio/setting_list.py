@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 DEFAULT_HOME = "~/.alisio"
 
@@ -26,6 +27,21 @@ class Setting:
     default: str | None
     doc: str
     in_profile: bool = True
+
+    @property
+    def field(self) -> str:
+        """The name of the field of `Settings` that holds it."""
+        return self.name.removeprefix("ALISIO_").lower()
+
+    def value(self) -> Any:
+        """Give what holds now.
+
+        Raises:
+            SettingsError: A setting cannot be used.
+        """
+        from alisio.settings import current_settings
+
+        return getattr(current_settings(), self.field)
 
 
 SETTINGS: dict[str, Setting] = {
@@ -63,5 +79,8 @@ SETTINGS: dict[str, Setting] = {
         Setting("ALISIO_SQS_PREFIX", str, "alisio", "What the names of the server's SQS queues begin with."),
         Setting("ALISIO_LOGGING_LEVEL", str, "INFO", "The least level of log lines that are shown and kept."),
         Setting("ALISIO_LOGGING_EXTRA_LOGGERS", str, "", "More loggers whose lines runs keep: names with commas."),
+        Setting("ALISIO_LOGGING_SETTINGS_PATH", Path, "<home>/logging.yml", "A file that says how lines are handled."),
+        Setting("ALISIO_LOGGING_LOG_PRINTS", str, "false", "Whether what flows print is logged: true or false."),
+        Setting("ALISIO_LOGGING_TO_API_ENABLED", str, "true", "Whether lines are kept with runs: true or false."),
     )
 }

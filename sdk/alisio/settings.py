@@ -14,11 +14,15 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alisio.exceptions import SettingsError
 from alisio.setting_checks import fault_of, read_retention, read_switch
 from alisio.setting_list import DEFAULT_HOME, SETTINGS, Setting
+
+if TYPE_CHECKING:
+    from alisio.setting_groups import get_current_settings as get_current_settings
+    from alisio.setting_overrides import temporary_settings as temporary_settings
 
 DEFAULT_PROFILE = "default"
 
@@ -52,6 +56,9 @@ class Settings:
     sqs_prefix: str
     logging_level: str
     logging_extra_loggers: tuple[str, ...]
+    logging_settings_path: Path
+    logging_log_prints: bool
+    logging_to_api_enabled: bool
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,9 @@ def current_settings(environment: Mapping[str, str] | None = None) -> Settings:
         logging_extra_loggers=tuple(
             name.strip() for name in (text["ALISIO_LOGGING_EXTRA_LOGGERS"] or "").split(",") if name.strip()
         ),
+        logging_settings_path=Path(_required(text, "ALISIO_LOGGING_SETTINGS_PATH")).expanduser().absolute(),
+        logging_log_prints=read_switch(_required(text, "ALISIO_LOGGING_LOG_PRINTS")),
+        logging_to_api_enabled=read_switch(_required(text, "ALISIO_LOGGING_TO_API_ENABLED")),
     )
 
 
@@ -125,8 +135,9 @@ def read_values(environment: Mapping[str, str] | None = None) -> dict[str, Setti
     stored = document["profiles"].get(profile, {})
     values: dict[str, SettingValue] = {}
     for name, setting in SETTINGS.items():
-        if env.get(name):
-            values[name] = SettingValue(setting, env[name], "env")
+        # Of a setting that may be nothing, an empty variable says so; of any other it says nothing.
+        if env.get(name) or (name in env and not setting.default):
+            values[name] = SettingValue(setting, env[name] or None, "env")
         elif name in stored and setting.in_profile:
             values[name] = SettingValue(setting, str(stored[name]), "profile")
         else:
@@ -186,6 +197,21 @@ def unset_profile_values(names: Iterable[str]) -> str:
         if name not in SETTINGS:
             raise SettingsError(f"there is no setting {name}; `alisio config view` lists them")
     return _change_profile(lambda profile: [profile.pop(name, None) for name in wanted])
+
+
+def __getattr__(name: str) -> Setting:
+    """Give the setting of that name, such as `ALISIO_API_URL`; and what is loaded when it is first used."""
+    if name == "temporary_settings":
+        from alisio import setting_overrides
+
+        return setting_overrides.temporary_settings  # type: ignore[return-value]  # what is typed is imported above
+    if name == "get_current_settings":
+        from alisio import setting_groups
+
+        return setting_groups.get_current_settings  # type: ignore[return-value]  # as above
+    if name not in SETTINGS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return SETTINGS[name]
 
 
 def _required(text: Mapping[str, str | None], name: str) -> str:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from alisio.context import checked_tags
+from alisio.deployments.task_methods import BackgroundMethods
 from alisio.engine import option_checks as checks
 from alisio.engine.definition import Definition
+from alisio.engine.task_functions import exponential_backoff as exponential_backoff
+from alisio.engine.task_functions import task_input_hash as task_input_hash
 from alisio.options import TASK_HOOKS, TaskOptions
 from alisio.results.options import TaskResultKeywords
 
 if TYPE_CHECKING:
     from alisio.assets import Asset
+    from alisio.decorators import TaskDecorator
     from alisio.futures import FutureList, TaskRunFuture
     from alisio.states import State
 
 P = ParamSpec("P")
-R = TypeVar("R")
+Q = ParamSpec("Q")
+Owner = TypeVar("Owner")
+R = TypeVar("R", covariant=True)  # so that what a checker calls a coroutine is a `Coroutine` to the overloads
 T = TypeVar("T")
 H = TypeVar("H", bound=Callable[..., object])
 
 
-class Task(Definition, Generic[P, R]):
+class Task(Definition, BackgroundMethods, Generic[P, R]):
     """A function whose runs are recorded as parts of a flow run. `@task` makes it.
 
     Args:
@@ -68,8 +74,18 @@ class Task(Definition, Generic[P, R]):
 
     @overload
     def __call__(
-        self: Task[P, Coroutine[Any, Any, Any]], *args: Any, return_state: Literal[True], **kwargs: Any
-    ) -> Any: ...
+        self: Task[P, Coroutine[Any, Any, T]], *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> Coroutine[Any, Any, State[T]]: ...
+
+    @overload
+    def __call__(
+        self: Task[P, AsyncIterator[T]], *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> Coroutine[Any, Any, State[list[T]]]: ...
+
+    @overload
+    def __call__(
+        self: Task[P, Iterator[T]], *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> State[list[T]]: ...
 
     @overload
     def __call__(self: Task[P, R], *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R]: ...
@@ -99,16 +115,47 @@ class Task(Definition, Generic[P, R]):
 
         return call_task(self, args, kwargs)
 
+    if TYPE_CHECKING:  # a class method, a method, and what else a class may hold
+
+        @overload
+        def __get__(
+            self: Task[Concatenate[type[Owner], Q], R], instance: Owner | None, owner: type[Owner]
+        ) -> Task[Q, R]: ...
+
+        @overload
+        def __get__(self: Task[Concatenate[Owner, Q], R], instance: Owner, owner: type[Owner]) -> Task[Q, R]: ...
+
+        @overload
+        def __get__(self, instance: object, owner: type | None = None) -> Self: ...
+
+        def __get__(self, instance: object, owner: type | None = None) -> Any: ...
+
     @overload
     def submit(
         self: Task[P, Coroutine[Any, Any, T]], *args: Any, return_state: Literal[True], **kwargs: Any
     ) -> State[T]: ...
 
     @overload
+    def submit(
+        self: Task[P, AsyncIterator[T]], *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> State[list[T]]: ...
+
+    @overload
+    def submit(
+        self: Task[P, Iterator[T]], *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> State[list[T]]: ...
+
+    @overload
     def submit(self: Task[P, R], *args: Any, return_state: Literal[True], **kwargs: Any) -> State[R]: ...
 
     @overload
     def submit(self: Task[P, Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> TaskRunFuture[T]: ...
+
+    @overload
+    def submit(self: Task[P, AsyncIterator[T]], *args: Any, **kwargs: Any) -> TaskRunFuture[list[T]]: ...
+
+    @overload
+    def submit(self: Task[P, Iterator[T]], *args: Any, **kwargs: Any) -> TaskRunFuture[list[T]]: ...
 
     @overload
     def submit(self: Task[P, R], *args: Any, **kwargs: Any) -> TaskRunFuture[R]: ...
@@ -137,10 +184,26 @@ class Task(Definition, Generic[P, R]):
     ) -> list[State[T]]: ...
 
     @overload
+    def map(
+        self: Task[P, AsyncIterator[T]], *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> list[State[list[T]]]: ...
+
+    @overload
+    def map(
+        self: Task[P, Iterator[T]], *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> list[State[list[T]]]: ...
+
+    @overload
     def map(self: Task[P, R], *args: Any, return_state: Literal[True], **kwargs: Any) -> list[State[R]]: ...
 
     @overload
     def map(self: Task[P, Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> FutureList[T]: ...
+
+    @overload
+    def map(self: Task[P, AsyncIterator[T]], *args: Any, **kwargs: Any) -> FutureList[list[T]]: ...
+
+    @overload
+    def map(self: Task[P, Iterator[T]], *args: Any, **kwargs: Any) -> FutureList[list[T]]: ...
 
     @overload
     def map(self: Task[P, R], *args: Any, **kwargs: Any) -> FutureList[R]: ...
@@ -199,37 +262,6 @@ class Task(Definition, Generic[P, R]):
         return type(self)(self._descriptor or self.fn, **self.options_with(options))
 
 
-def exponential_backoff(backoff_factor: float) -> Callable[[int], list[float]]:
-    """Make delays that double: for `@task(retries=3, retry_delay_seconds=exponential_backoff(10))`.
-
-    Args:
-        backoff_factor: Seconds before the first retry.
-
-    Returns:
-        A function from the number of retries to the delays: 10, 20 and 40 seconds.
-    """
-    return lambda retries: [backoff_factor * 2**retry for retry in range(retries)]
-
-
-def task_input_hash(context: Any, arguments: dict[str, Any]) -> str:
-    """Make a cache key of which task it is, its code, and its inputs: for `@task(cache_key_fn=task_input_hash)`.
-
-    Args:
-        context: The task run's, as key functions are given it.
-        arguments: The inputs by name.
-
-    Returns:
-        32 hexadecimal digits.
-
-    Raises:
-        Exception: An input cannot be hashed.
-    """
-    from alisio.results.hashing import hash_of
-
-    code = getattr(context.task.fn, "__code__", None)
-    return hash_of((context.task.task_key, getattr(code, "co_code", b""), arguments))
-
-
 @overload
 def task(fn: classmethod[Any, P, R] | staticmethod[P, R], /) -> Task[P, R]: ...
 
@@ -239,7 +271,7 @@ def task(fn: Callable[P, R], /) -> Task[P, R]: ...
 
 
 @overload
-def task(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(**options: Unpack[TaskOptions]) -> TaskDecorator: ...
 
 
 def task(fn: Any = None, /, **options: Any) -> Any:

@@ -26,6 +26,8 @@ STANDARD_LIBRARY_ONLY = (
     "alisio.contract.json_values",
     "alisio.contract.names",
     "alisio.contract.retries",
+    "alisio.contract.roles",
+    "alisio.contract.tag_limits",
 )
 
 

@@ -32,6 +32,7 @@ _prepares: ContextVar[bool] = ContextVar("alisio_block_prepares", default=True)
 _HOMES = {
     "date-time": "alisio.blocks.system",
     "json": "alisio.blocks.system",
+    "local-file-system": "alisio.filesystems",
     "secret": "alisio.blocks.system",
     "string": "alisio.blocks.system",
 }

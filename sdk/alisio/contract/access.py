@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator
 
 from alisio.contract.base import Answer, Name, Request, Timestamp
-
-LOCAL = "local"
-"""The actor who works on the database itself, without a server."""
-
-ANONYMOUS = "anonymous"
-"""The actor at a server on which no API key was made yet."""
+from alisio.contract.roles import ANONYMOUS, LOCAL, Role
 
 KEY_PATTERN = re.compile(r"alisio_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
 """An API key: a public part, which names it, and a secret part of 256 bits."""
@@ -25,15 +19,6 @@ def _own(name: str) -> str:
     if name in (LOCAL, ANONYMOUS):
         raise ValueError(f"{name!r} stands for callers without a key in the audit log; choose another name")
     return name
-
-
-class Role(StrEnum):
-    """What an API key is for. See docs/security.md for what each may do."""
-
-    VIEWER = "viewer"
-    AGENT = "agent"
-    DEPLOYER = "deployer"
-    ADMIN = "admin"
 
 
 class ApiKeyCreate(Request):

@@ -21,6 +21,8 @@ SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 BlockTypeSlug = Annotated[str, Field(min_length=1, max_length=200, pattern=SLUG_PATTERN)]
 """What a block type is known by: small letters, digits and single dashes."""
 
+MAX_SECRET_BYTES = 262_144
+"""How large the secrets of a block may be together, as JSON in UTF-8: AWS KMS is called once for each 4,096 bytes."""
 _Text = Annotated[str, Field(max_length=20_000)]
 _Url = Annotated[str, Field(max_length=2_000)]
 _Capability = Annotated[str, Field(min_length=1, max_length=200)]

@@ -18,6 +18,8 @@ from alisio.contract.base import (
     Timestamp,
 )
 
+MAX_LISTED_PAUSES = 100
+"""How many pauses of a run are listed: the latest ones."""
 MAX_PAUSE_SECONDS = 10 * 365 * 86_400.0
 PauseKey = Annotated[str, Field(min_length=1, max_length=200)]
 InputKey = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^/%\x00-\x1f]+$")]

@@ -10,9 +10,6 @@ from pydantic import Field
 
 from alisio.contract.base import Answer, Name, Request, Timestamp
 
-TAG_PREFIX = "tag:"
-"""What the name of a limit on tasks with a tag begins with; the tag follows."""
-
 MIN_LEASE_SECONDS = 60.0
 MAX_LEASE_SECONDS = 86_400.0
 

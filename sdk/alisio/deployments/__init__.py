@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alisio.deployments.flow_runs import arun_deployment, run_deployment
-    from alisio.deployments.runner import RunnerDeployment, deploy
-    from alisio.deployments.serving import serve
+    from alisio.deployments.runner import RunnerDeployment, adeploy, deploy
+    from alisio.deployments.serving import aserve, serve
 
 _HOMES = {
     "RunnerDeployment": "alisio.deployments.runner",
+    "adeploy": "alisio.deployments.runner",
     "arun_deployment": "alisio.deployments.flow_runs",
+    "aserve": "alisio.deployments.serving",
     "deploy": "alisio.deployments.runner",
     "run_deployment": "alisio.deployments.flow_runs",
     "serve": "alisio.deployments.serving",
 }
 
-__all__ = ["RunnerDeployment", "arun_deployment", "deploy", "run_deployment", "serve"]
+__all__ = ["RunnerDeployment", "adeploy", "arun_deployment", "aserve", "deploy", "run_deployment", "serve"]
 
 
 def __getattr__(name: str) -> Any:

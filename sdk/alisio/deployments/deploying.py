@@ -19,6 +19,7 @@ from alisio.deployments.project_file import find_project
 if TYPE_CHECKING:
     from alisio.client import Client
     from alisio.contract.deployments import Deployment
+    from alisio.engine.definition import Definition
     from alisio.flows import Flow
 
 
@@ -105,18 +106,25 @@ def source_of_flow(flow: Flow[..., Any]) -> Source:
     Raises:
         ProjectError: It is in no file, or not at the top of its module.
     """
-    if flow.source is not None:
-        return flow.source
+    return source_of_definition(flow) if flow.source is None else flow.source
+
+
+def source_of_definition(definition: Definition) -> Source:
+    """Find the code of a flow or a task that was imported.
+
+    Raises:
+        ProjectError: It is in no file, or not at the top of its module.
+    """
     try:
-        file = inspect.getsourcefile(inspect.unwrap(flow.fn))
+        file = inspect.getsourcefile(inspect.unwrap(definition.fn))
     except TypeError:
         file = None
     if file is None or not Path(file).is_file():
-        raise ProjectError(f"flow {flow.name!r} is in no file, so it cannot be sent to an agent; save it in one")
-    module = sys.modules.get(flow.fn.__module__)
-    names = [name for name, value in vars(module).items() if value is flow] if module is not None else []
+        raise ProjectError(f"{definition.label} is in no file, so it cannot be sent to an agent; save it in one")
+    module = sys.modules.get(definition.fn.__module__)
+    names = [name for name, value in vars(module).items() if value is definition] if module is not None else []
     if not names:
-        raise ProjectError(f"flow {flow.name!r} is not at the top of its module {file}; define it there")
+        raise ProjectError(f"{definition.label} is not at the top of its module {file}; define it there")
     return _source(Path(file).resolve(), names[0])
 
 

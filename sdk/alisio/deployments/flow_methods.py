@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from uuid import UUID
 
@@ -43,6 +44,14 @@ class DeploymentMethods:
 
         return RunnerDeployment.from_flow(self, name, work_pool_name, **options)
 
+    async def ato_deployment(
+        self: Any, name: str, *, work_pool_name: str | None = None, **options: Unpack[DeploymentOptions]
+    ) -> RunnerDeployment:
+        """Describe a deployment of the flow without blocking the event loop; see `to_deployment`."""
+        return cast(
+            "RunnerDeployment", await _beside(self.to_deployment, name, work_pool_name=work_pool_name, **options)
+        )
+
     def deploy(
         self: Any,
         name: str,
@@ -79,6 +88,24 @@ class DeploymentMethods:
 
         described = self.to_deployment(name, work_pool_name=work_pool_name, **options)
         return deploy(described, image=image, build=build, push=push, print_next_steps=print_next_steps)[0]
+
+    async def adeploy(
+        self: Any,
+        name: str,
+        work_pool_name: str | None = None,
+        *,
+        image: str | None = None,
+        build: bool = True,
+        push: bool = True,
+        print_next_steps: bool = True,
+        ignore_warnings: bool = False,
+        **options: Unpack[DeploymentOptions],
+    ) -> UUID:
+        """Make the flow ready to be run by agents without blocking the event loop; see `deploy`."""
+        made = await _beside(
+            self.deploy, name, work_pool_name, image=image, print_next_steps=print_next_steps, **options
+        )
+        return cast("UUID", made)
 
     def serve(
         self: Any,
@@ -136,3 +163,17 @@ class DeploymentMethods:
         from alisio.runner.storage import load_from_source
 
         return load_from_source(source, entrypoint)
+
+    @staticmethod
+    async def afrom_source(source: str | Path | RunnerStorage, entrypoint: str) -> Flow[..., Any]:
+        """Load a flow from a folder or a Git repository without blocking the event loop; see `from_source`."""
+        from alisio.runner.storage import load_from_source
+
+        return cast("Flow[..., Any]", await _beside(load_from_source, source, entrypoint))
+
+
+async def _beside(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Call a function in a thread."""
+    import asyncio
+
+    return await asyncio.to_thread(function, *args, **options)

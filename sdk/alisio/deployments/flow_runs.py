@@ -90,7 +90,7 @@ def arun_deployment(
     work_queue_name: str | None = None,
     as_subflow: bool = True,
     job_variables: Mapping[str, Any] | None = None,
-) -> Coroutine[Any, Any, Any]:
+) -> Coroutine[Any, Any, FlowRun]:
     """Do what `run_deployment` does; always to be awaited."""
     asked = _Asked(name, client, parameters, timeout, poll_interval, as_subflow, idempotency_key)
     return awaited(asked.steps(scheduled_time, flow_run_name, checked_tags(tags or ()), work_queue_name, job_variables))
@@ -129,7 +129,7 @@ class _Asked:
         tags: frozenset[str],
         work_queue_name: str | None,
         job_variables: Mapping[str, Any] | None,
-    ) -> Core[Any]:
+    ) -> Core[FlowRun]:
         parameters = yield from _resolved(self._parameters)
         here = self._here
         if here is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 from uuid import UUID
@@ -10,11 +11,12 @@ from uuid import UUID
 from alisio.deployments.deploying import Deployer, Plan, Source, source_of_entrypoint, source_of_flow
 from alisio.deployments.failures import ProjectError
 from alisio.deployments.options import DeploymentOptions, plan_of
+from alisio.engine.either import awaited, blocking
 
 if TYPE_CHECKING:
     from alisio.flows import Flow
 
-__all__ = ["RunnerDeployment", "deploy"]
+__all__ = ["RunnerDeployment", "adeploy", "deploy"]
 
 
 class RunnerDeployment:
@@ -95,6 +97,10 @@ class RunnerDeployment:
         """
         return deploy(self, work_pool_name=work_pool_name, print_next_steps=False)[0]
 
+    async def aapply(self, work_pool_name: str | None = None) -> UUID:
+        """Make it without blocking the event loop; see `apply`."""
+        return await awaited(blocking(partial(self.apply, work_pool_name)))
+
 
 def deploy(
     *deployments: RunnerDeployment,
@@ -141,6 +147,20 @@ def deploy(
             _say(f"deployed {each.full_name} to work pool {plan.work_pool_name}")
             _say(f"  run it with `alisio deployment run '{each.full_name}'`")
     return ids
+
+
+async def adeploy(
+    *deployments: RunnerDeployment,
+    work_pool_name: str | None = None,
+    image: str | None = None,
+    build: bool = True,
+    push: bool = True,
+    print_next_steps: bool = True,
+    ignore_warnings: bool = False,
+) -> list[UUID]:
+    """Make several deployments without blocking the event loop; see `deploy`."""
+    made = partial(deploy, *deployments, work_pool_name=work_pool_name, image=image, print_next_steps=print_next_steps)
+    return await awaited(blocking(made))
 
 
 def _with_pool(deployment: RunnerDeployment, work_pool_name: str | None) -> Plan:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 from uuid import UUID
 
 from alisio.client import Client
@@ -49,6 +51,39 @@ def serve(
         AlisioError: A flow or an option cannot be used, or no server can be reached or started.
         ValueError: An option cannot be used.
     """
+    _serve(deployments, pause_on_shutdown, print_starting_message, limit, None)
+
+
+async def aserve(
+    *deployments: RunnerDeployment,
+    pause_on_shutdown: bool = True,
+    print_starting_message: bool = True,
+    limit: int | None = None,
+) -> None:
+    """Do what `serve` does, in a thread beside the event loop. Cancelled, it ends in order as it does at ctrl+c."""
+    from alisio.deployments.stopping import Stopper
+
+    stopper = Stopper(asyncio.get_running_loop())
+    served = asyncio.ensure_future(
+        asyncio.to_thread(_serve, deployments, pause_on_shutdown, print_starting_message, limit, stopper.begin)
+    )
+    try:
+        await asyncio.shield(served)
+    except asyncio.CancelledError:
+        stopper.stop()
+        await served
+        raise
+    finally:
+        stopper.end()
+
+
+def _serve(
+    deployments: tuple[RunnerDeployment, ...],
+    pause_on_shutdown: bool,
+    print_starting_message: bool,
+    limit: int | None,
+    stopped_by: Callable[[Any], object] | None,
+) -> None:
     from alisio.engine.entrypoints import is_loading
 
     if is_loading():
@@ -61,7 +96,7 @@ def serve(
         raise ValueError(f"limit must be a number from 1 on, not {limit!r}")
     settings = current_settings()
     with _server(settings) as api_url, Client.over_http(api_url, settings.api_key) as client:
-        ids = _make(client, deployments)
+        ids = register(client, deployments)
         if print_starting_message:
             _greet(deployments)
         agent = import_module("alisio_agent.agent")  # by name: the agent imports the SDK, and not the other way round
@@ -71,7 +106,9 @@ def serve(
             limit=limit,
             drain_seconds=DRAIN_SECONDS,
         )
-        agent.run_agent(options, on_stop=lambda: _pause(client, ids) if pause_on_shutdown else None)
+        agent.run_agent(
+            options, on_stop=lambda: _pause(client, ids) if pause_on_shutdown else None, stopped_by=stopped_by
+        )
 
 
 @contextmanager
@@ -92,7 +129,12 @@ def _server(settings: Settings) -> Iterator[str]:
             os.kill(record.pid, signal.SIGTERM)
 
 
-def _make(client: Client, deployments: tuple[RunnerDeployment, ...]) -> list[UUID]:
+def register(client: Client, deployments: tuple[RunnerDeployment, ...]) -> list[UUID]:
+    """Make deployments whose runs wait for who serves them, with the pool and the queues that are missing.
+
+    Returns:
+        Their ids, in the same order.
+    """
     with suppress(ConflictError):  # it is there already
         _ensure_pool(client)
     ids = []

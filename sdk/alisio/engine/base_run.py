@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from alisio.engine.outbox import Outbox
     from alisio.engine.transacting import TaskTransaction
     from alisio.states import State
+
+
+_recording = threading.Lock()
+"""Held while a state is added to a history. One for all: there may be very many runs."""
 
 
 class Run:
@@ -87,11 +92,8 @@ class Run:
         name = DEFAULT_NAMES[type_] if name is None else clean_text(name, 100)
         message = None if message is None else clean_text(message)
         result = None if result is None else clean_text(result)
-        # In this order: who sees it closed sees its last state as well.
-        self.history.append(StateEntry(type_, name, message, time.time(), result))
-        self.closed = type_.is_terminal or name == StateName.SUSPENDED
-        if self.outbox is not None:
-            self.outbox.put(self)
+        entry = StateEntry(type_, name, message, time.time(), result)
+        self._record(entry, closes=type_.is_terminal or name == StateName.SUSPENDED)
 
     def entry_of(self, state: State[Any]) -> StateEntry:
         """Make the line of its history for a state that it comes to now; the words are made fit for the wire."""
@@ -109,10 +111,17 @@ class Run:
 
     def note_ending(self) -> None:
         """Record the state that is kept in `ending`, if one is."""
-        if self.ending is None or self.closed:
-            return
-        self.history.append(self.ending)
-        self.closed = True
+        if self.ending is not None:
+            self._record(self.ending, closes=True)
+
+    def _record(self, entry: StateEntry, *, closes: bool) -> None:
+        """Add a state to its history, unless that is closed: somebody may abandon it while it comes to its end."""
+        with _recording:
+            if self.closed:
+                return
+            # In this order: who sees it closed sees its last state as well.
+            self.history.append(entry)
+            self.closed = closes
         if self.outbox is not None:
             self.outbox.put(self)
 

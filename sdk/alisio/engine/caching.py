@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from alisio.engine.identity import arguments_of
+from alisio.engine.run_contexts import TaskRunContext
 from alisio.engine.runs import TaskRun
 from alisio.exceptions import ResultError
 from alisio.results.options import ResultOptions
 
 if TYPE_CHECKING:
     from alisio.cache_policies import CachePolicy
-    from alisio.engine.run_views import RunView
     from alisio.locking.held import Lock
-    from alisio.tasks import Task
-
-
-class TaskRunContext:
-    """What a cache key is made from, besides the inputs.
-
-    Attributes:
-        task: The task.
-        parameters: The inputs by name.
-        task_run_id: The run's id.
-        flow_run_id: The id of the flow run that it is part of; None: it is part of none.
-    """
-
-    def __init__(self, run: TaskRun, parameters: dict[str, Any]) -> None:
-        self._run = run
-        self.task: Task[Any, Any] = run.definition
-        self.parameters = parameters
-        self.task_run_id: UUID = run.id
-        self.flow_run_id: UUID | None = None if run.flow_run is None else run.flow_run.id
-
-    @property
-    def task_run(self) -> RunView:
-        """What hooks are shown of a run: its `id`, `name`, `tags`, `run_count` and so on."""
-        from alisio.engine.run_views import view_of
-        from alisio.states import Pending
-
-        return view_of(self._run, Pending())
 
 
 def policy_of(options: ResultOptions) -> CachePolicy | None:

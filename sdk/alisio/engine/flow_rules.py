@@ -50,14 +50,18 @@ def new_flow_run(
     """
     parent = current_flow_run.get()
     around = current_task_run.get() or parent
-    inherited = around is not None and around.log_prints
+    if around is not None:
+        inherited, rules = around.log_prints, around.results
+    else:
+        settings = settings or current_settings()
+        inherited, rules = settings.logging_log_prints, default_rules(settings)
     run = FlowRun(
         flow,
         parent=parent,
         outbox=outbox if parent is None else parent.outbox,
         tags=sorted(current_tags.get()),
         log_prints=inherited if flow.log_prints is None else flow.log_prints,
-        around=around.results if around is not None else default_rules(settings or current_settings()),
+        around=rules,
         supervised=supervised,
     )
     run.parameters = parameters

@@ -12,7 +12,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -193,6 +194,19 @@ _reporter = Reporter(_open_client)
 def current_reporter() -> Reporter:
     """Give the reporter of this process."""
     return _reporter
+
+
+@contextmanager
+def own_reporter() -> Iterator[Reporter]:
+    """Report the runs that begin within a block apart from all others; at its end all of them is sent."""
+    global _reporter
+    before, own = _reporter, Reporter(_open_client)
+    _reporter = own
+    try:
+        yield own
+    finally:
+        _reporter = before
+        own.stop()
 
 
 def open_recording() -> Recording:

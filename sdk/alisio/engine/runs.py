@@ -69,7 +69,7 @@ class FlowRun(Run):
         "shown_parameters",
         "supervised",
     )
-    definition: Flow[Any, Any]
+    definition: Flow[..., Any]
 
     def __init__(
         self,
@@ -183,7 +183,7 @@ class TaskRun(Run):
     """
 
     __slots__ = ("args", "definition", "flow_run", "index", "inputs", "kwargs", "parameters", "transaction")
-    definition: Task[Any, Any]
+    definition: Task[..., Any]
 
     def __init__(
         self,

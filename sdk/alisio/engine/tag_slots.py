@@ -8,8 +8,9 @@ from typing import Any
 
 from alisio.concurrency.options import Wanted
 from alisio.concurrency.slots import Held, give_back, take
-from alisio.contract.limits import TAG_PREFIX, HolderType
+from alisio.contract.limits import HolderType
 from alisio.contract.states import StateName, StateType
+from alisio.contract.tag_limits import TAG_PREFIX
 from alisio.engine.effects import Block, Effect, Steps
 from alisio.engine.reporter import current_reporter
 from alisio.engine.rules import failed

@@ -121,6 +121,11 @@ class TransactionCore:
             raise ValueError(f"nothing was set as {name!r} in this transaction or those around it")
         return default
 
+    @property
+    def own_values(self) -> dict[str, Any]:
+        """What was set in it, and in none around it, by name."""
+        return dict(self._values)
+
     def stage(
         self,
         value: Any,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def wait_for_all(futures: Iterable[TaskRunFuture[Any]], timeout: float | None = None) -> None:
     """Wait until these have ended, or this many seconds have passed."""
-    waiting = [future for future in futures if not future.done()]
+    waiting = [future for future in dict.fromkeys(futures) if not future.done()]
     if not waiting:
         return
     over = threading.Event()

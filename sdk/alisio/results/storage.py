@@ -117,9 +117,11 @@ class BlockStorage:
 
 
 def open_storage(storage: Any) -> ResultStorage:
-    """Give the store of an option: that of a folder's path or an address, or the object itself."""
+    """Give the store of an option: that of a folder's path or an address, that a block makes, or the object itself."""
     if isinstance(storage, str):
         return _opened(storage)
+    if hasattr(storage, "opened_storage"):
+        return cast(ResultStorage, storage.opened_storage())
     if hasattr(storage, "read_path") and not hasattr(storage, "read"):
         return BlockStorage(storage)
     return cast(ResultStorage, storage)

@@ -1,5 +1,8 @@
-"""What user code may ask about the run it belongs to: `runtime.flow_run.name`, `runtime.task_run.id`, ..."""
+"""What user code may ask about the run it belongs to: `runtime.flow_run.name`, `runtime.deployment.id`, ...
 
-from alisio.runtime import flow_run, task_run
+A test may say what is answered: `ALISIO__RUNTIME__FLOW_RUN__NAME` stands for `runtime.flow_run.name`, and so on.
+"""
 
-__all__ = ["flow_run", "task_run"]
+from alisio.runtime import deployment, flow_run, task_run
+
+__all__ = ["deployment", "flow_run", "task_run"]

@@ -66,16 +66,15 @@ class DaskTaskRunner(RemoteTaskRunner):
         super().__init__()
         if find_spec("distributed") is None:
             raise ImportError("DaskTaskRunner needs Dask: install it with `pip install 'alisio[dask]'`")
+        # The parameters, and nothing else: what `duplicate` and pickles make another one with.
         self._options = {
-            "cluster": cluster,
-            "address": address,
-            "cluster_class": cluster_class,
-            "cluster_kwargs": cluster_kwargs,
-            "adapt_kwargs": adapt_kwargs,
-            "client_kwargs": client_kwargs,
-            "performance_report_path": performance_report_path,
-            "client": client,
-        }
+            "cluster": cluster, "address": address, "cluster_class": cluster_class, "cluster_kwargs": cluster_kwargs,
+            "adapt_kwargs": adapt_kwargs, "client_kwargs": client_kwargs,
+            "performance_report_path": performance_report_path, "client": client,
+        }  # fmt: skip
+        self._make_ready()
+
+    def _make_ready(self) -> None:
         self._check_options()
         self._resources = ExitStack()
         self._client: Client | None = None

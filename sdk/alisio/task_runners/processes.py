@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from alisio.engine.effects import TimeIsUpError
@@ -18,6 +19,8 @@ from alisio.exceptions import WorkerLostError
 from alisio.task_runners.remote import GRACE_SECONDS, RemoteTaskRunner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alisio.engine.remote.jobs import Job
     from alisio.engine.remote.news import Listener
     from alisio.engine.remote.worker import Answer
@@ -37,26 +40,40 @@ class ProcessPoolTaskRunner(RemoteTaskRunner):
 
     Args:
         max_workers: How many tasks run at once; by default as many as this process may use processors.
+        initializer: What each process calls when it has started, before its first task. A process in which it raises
+            ends, and the task that waited for it is CRASHED.
+        initargs: What it is called with.
 
     Raises:
-        ValueError: `max_workers` is no number, or less than 1.
+        ValueError: `max_workers` is no number, or less than 1, or `initializer` cannot be called.
     """
 
-    def __init__(self, max_workers: int | None = None) -> None:
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        *,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+    ) -> None:
         if max_workers is not None and (not isinstance(max_workers, int) or max_workers < 1):
             raise ValueError(f"max_workers must be 1 or more, not {max_workers!r}")
+        if initializer is not None and not callable(initializer):
+            raise ValueError(f"initializer must be a function, not {initializer!r}")
         super().__init__()
         self.max_workers = max_workers or processors()
+        self.initializer = initializer
+        self.initargs = tuple(initargs)
         self._changing = threading.Lock()
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
 
     def duplicate(self) -> Self:
         """Make another one with the same options, for one flow run."""
-        return type(self)(self.max_workers)
+        return type(self)(self.max_workers, initializer=self.initializer, initargs=self.initargs)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.max_workers,)
+        made = partial(type(self), initializer=self.initializer, initargs=self.initargs)
+        return made, (self.max_workers,)
 
     def _open(self) -> None:
         """Nothing is started before a task needs it."""
@@ -84,7 +101,7 @@ class ProcessPoolTaskRunner(RemoteTaskRunner):
                 self._busy.add(worker)
                 return worker
         try:
-            worker = _Worker()
+            worker = _Worker(self._first_call())
         except OSError as error:
             raise WorkerLostError(f"no process can be started for it: {error.strerror}") from error
         with self._changing:
@@ -92,6 +109,18 @@ class ProcessPoolTaskRunner(RemoteTaskRunner):
         if self.has_ended():
             worker.kill()
         return worker
+
+    def _first_call(self) -> bytes:
+        """Give what a process calls first, for its way there; nothing where there is none."""
+        if self.initializer is None:
+            return b""
+        from alisio.engine.remote.transfer import explained, pack, send_own_file_by_value
+
+        send_own_file_by_value()
+        try:
+            return pack(partial(self.initializer, *self.initargs))
+        except Exception as error:
+            raise explained(error, "the initializer", (self.initializer, self.initargs), "initializer") from error
 
     def _give_back(self, worker: _Worker) -> None:
         with self._changing:
@@ -116,7 +145,7 @@ class ProcessPoolTaskRunner(RemoteTaskRunner):
 class _Worker:
     """A process, and the thread's end of the socket to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_call: bytes) -> None:
         own, child = socket.socketpair()
         self._channel = Channel(own.detach())
         self._told_until = float("inf")
@@ -131,7 +160,7 @@ class _Worker:
                 self._channel.close()
                 raise
         try:
-            self._channel.send(pickle.dumps((sys.path, sys.argv)))
+            self._channel.send(pickle.dumps((sys.path, sys.argv, first_call)))
         except OSError:
             self.end()  # it has died already; the first job tells how
 

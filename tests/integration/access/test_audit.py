@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from alisio.contract.access import Role
 from alisio.contract.ids import new_id
+from alisio.contract.roles import Role
 from alisio_server.embedded import Backend
 from tests.integration.access.conftest import ELSEWHERE, Door
 

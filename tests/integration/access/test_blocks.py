@@ -298,3 +298,20 @@ def test_the_audit_log_names_who_read_which_secrets(door: Door) -> None:
     (saved, *_) = [record for record in records if record["action"] == "save_block_document"]
     assert ["block_type_slug", "data", "name", "overwrite"] == sorted(saved["fields"])
     assert "swordfish" not in json.dumps(records)
+
+
+def test_large_secrets_of_any_letters_take_no_more_room_than_they_must(door: Door) -> None:
+    """KMS is called for each 4,096 bytes: an emoji is four of them, and not twelve; all secrets have a bound."""
+    answer = save(door, "emoji", {"password": "\N{WATER WAVE}" * 60_000})
+    assert 200 == answer.status
+    with door.services.database.read() as connection:
+        [sealed] = connection.execute(select(block_document.c.secrets)).scalars()
+    assert 60 >= len(sealed) / 4_096
+
+    refused = save(door, "larger", {"password": "\N{WATER WAVE}" * 70_000})
+
+    assert 422 == refused.status
+    assert "its secrets are 280,019 bytes as JSON, and may be 262,144 together" in refused.body["message"]
+    half = save(door, "half", {"password": "\ud83c"})
+    assert 200 == half.status
+    assert 200 == reveal(door, "half").status

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text, update
 
-from alisio.contract.access import KEY_PATTERN, Role
+from alisio.contract.access import KEY_PATTERN
+from alisio.contract.roles import Role
 from alisio_server.access.authentication import TRUSTED_SECONDS
 from alisio_server.access.throttle import MAX_FAILURES, WINDOW_SECONDS
 from alisio_server.database.access_tables import api_key

@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 
 from alisio import flow, task, unmapped
-from alisio.futures import as_completed, wait
+from alisio.context import current_task_run
+from alisio.engine.history import StateEntry
+from alisio.engine.task_rules import prepare
+from alisio.engine.waiting import forget
+from alisio.futures import TaskRunFuture, as_completed, wait
+from alisio.states import Cancelled, Completed
 from alisio.task_runners import ConcurrentTaskRunner, SequentialTaskRunner, ThreadPoolTaskRunner
 from tests.unit.sdk.conftest import MemoryServer, Style
 from tests.waiting import wait_until
@@ -369,3 +374,77 @@ def test_waiting_in_a_loop(server: MemoryServer) -> None:
         return future.result()
 
     assert "late" == asyncio.run(outer())
+
+
+class Slow(list[StateEntry]):
+    """A history to which somebody else wants to add an end while one is added."""
+
+    def __init__(self, run: Any) -> None:
+        super().__init__(run.history)
+        self.other = threading.Thread(target=run.note_end, args=(Cancelled(),))
+
+    def append(self, entry: StateEntry) -> None:
+        """Add a state, after the other has had time to add its own."""
+        if self.other.ident is None:
+            self.other.start()
+            self.other.join(0.1)
+        super().append(entry)
+
+
+def test_a_run_ends_once(server: MemoryServer) -> None:
+    """A task that is abandoned in the instant in which it ends has one end, in the records too."""
+
+    @task
+    def ends() -> None:
+        run = current_task_run.get()
+        assert run is not None
+        run.history = histories[0] = Slow(run)
+
+    histories: dict[int, Slow] = {}
+
+    @flow
+    def outer() -> None:
+        ends()
+
+    outer()
+    histories[0].other.join()
+
+    assert 1 == len([entry for entry in histories[0] if entry.type.is_terminal])
+
+
+class Told:
+    """Somebody who waits for a future, and counts how often it is compared with others who do."""
+
+    compared = 0
+
+    def __init__(self, hears: list[Told]) -> None:
+        self.hears = hears
+
+    def __call__(self, future: Any) -> None:
+        """Hear of its end."""
+        self.hears.append(self)
+
+    def __eq__(self, other: object) -> bool:
+        Told.compared += 1
+        return self is other
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_many_who_wait_for_one_future_can_leave_one_by_one(server: MemoryServer) -> None:
+    """None of them is looked for among all others: 20,000 would take 200 million comparisons."""
+    hears: list[Told] = []
+    waiting = [Told(hears) for _ in range(20_000)]
+    future: TaskRunFuture[Any] = TaskRunFuture(prepare(echo, (1,), {}).run)
+    for told in waiting:
+        future.add_done_callback(told)
+
+    for told in reversed(waiting[10:]):
+        forget([future], told)
+    for told in waiting[:5]:
+        forget([future], told)
+    future.add_done_callback(waiting[9])
+    future.finish(Completed())
+
+    assert [5, 6, 7, 8, 9, 9] == [waiting.index(told) if told is not waiting[9] else 9 for told in hears]
+    assert 100 > Told.compared

@@ -28,6 +28,7 @@ from alisio.futures import (
     wait,
 )
 from alisio.logging import ConsoleFormatter
+from alisio.logging.records import Note, note_of
 from tests.unit.sdk.conftest import MemoryServer
 
 
@@ -257,7 +258,7 @@ def test_colours(
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setattr("sys.stderr", Terminal())
     record = logging.LogRecord("alisio", logging.ERROR, "", 0, "ended: Failed", (), None)
-    record.alisio_state = StateType.FAILED
+    record.alisio_note = Note(state=StateType.FAILED)
 
     line = ConsoleFormatter().format(record)
 
@@ -272,7 +273,7 @@ def test_lines_about_states_say_which(server: MemoryServer) -> None:
 
     class Taker(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            told.append(getattr(record, "alisio_state", None))
+            told.append(note_of(record).state)
 
     logger, taker = logging.getLogger("alisio.flow_runs"), Taker()
     logger.addHandler(taker)

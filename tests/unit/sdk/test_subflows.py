@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alisio import flow, task
+from alisio import task
 from tests.unit.sdk.conftest import MemoryServer, Style
 
 
@@ -35,41 +35,41 @@ def test_subflow(server: MemoryServer, outer_is_async: bool, inner_is_async: boo
     assert subflow.id == run.tasks["twice-0"].flow_run_id
 
 
-def test_subflow_of_a_subflow(server: MemoryServer) -> None:
+def test_subflow_of_a_subflow(server: MemoryServer, style: Style) -> None:
     """A subflow's subflow names its parent."""
 
-    @flow
+    @style.flow()
     def innermost() -> None: ...
 
-    @flow
-    def inner() -> None:
-        innermost()
+    @style.flow()
+    def inner() -> Any:
+        return innermost()
 
-    @flow
-    def outer() -> None:
-        inner()
+    @style.flow()
+    def outer() -> Any:
+        return inner()
 
-    outer()
+    style.run(outer)
 
     subflows = {news.flow_name: news for news in server.only_run().subflows.values()}
     assert subflows["inner"].id == subflows["innermost"].parent_flow_run_id
 
 
-def test_subflow_retries_in_its_process(server: MemoryServer) -> None:
+def test_subflow_retries_in_its_process(server: MemoryServer, style: Style) -> None:
     """A subflow's waiting for a retry is in its history."""
     calls = []
 
-    @flow(retries=1, retry_delay_seconds=0.01)
+    @style.flow(retries=1, retry_delay_seconds=0.01)
     def inner() -> None:
         calls.append(1)
         if len(calls) == 1:
             raise ValueError("once")
 
-    @flow
-    def outer() -> None:
-        inner()
+    @style.flow()
+    def outer() -> Any:
+        return inner()
 
-    outer()
+    style.run(outer)
 
     (subflow,) = server.only_run().subflows.values()
     assert ["Running", "AwaitingRetry", "Retrying", "Completed"] == [state.name for state in subflow.states]

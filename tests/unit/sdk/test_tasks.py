@@ -13,7 +13,6 @@ import pytest
 
 from alisio import allow_failure, flow, task
 from alisio.exceptions import ParameterError, TaskTimeoutError, UnfinishedRunError
-from alisio.states import Completed
 from alisio.tasks import exponential_backoff
 from alisio.utilities.annotations import opaque, quote
 from tests.unit.sdk.conftest import MemoryServer, Style
@@ -49,22 +48,6 @@ def test_exception(server: MemoryServer, style: Style) -> None:
     assert any(line.task_run_id and "Traceback" in line.message for line in run.logs)
 
 
-def test_retries(server: MemoryServer, style: Style) -> None:
-    """A task waits and runs again when it fails; its whole history is told."""
-    calls = []
-
-    @style.task(retries=2, retry_delay_seconds=[0.01, 0])
-    def third_time() -> int:
-        calls.append(1)
-        if len(calls) < 3:
-            raise ValueError("not yet")
-        return len(calls)
-
-    assert 3 == style.run_task(third_time)
-    states = server.only_run().tasks["third_time-0"].states
-    assert ["Running", "AwaitingRetry", "Retrying", "Retrying", "Completed"] == [state.name for state in states]
-
-
 def test_retry_delays_of_a_function() -> None:
     """Delays may be made from the number of retries."""
 
@@ -85,28 +68,6 @@ def test_timeout(server: MemoryServer, style: Style) -> None:
     with pytest.raises(TaskTimeoutError, match="took longer"):
         style.run_task(endless)
     assert "TimedOut" == server.only_run().tasks["endless-0"].states[-1].name
-
-
-def test_return_state(server: MemoryServer, style: Style) -> None:
-    """With `return_state` a call gives the final state."""
-
-    @style.task()
-    def broken() -> None:
-        raise ValueError("no")
-
-    state = style.run_task(broken, return_state=True)
-    assert state.is_failed()
-
-
-def test_returned_state(server: MemoryServer, style: Style) -> None:
-    """A state that the function returns is the task run's own."""
-
-    @style.task()
-    def skipped() -> Any:
-        return Completed(name="Skipped", data=5)
-
-    assert 5 == style.run_task(skipped)
-    assert "Skipped" == server.only_run().tasks["skipped-0"].states[-1].name
 
 
 def test_wrong_arguments(server: MemoryServer) -> None:

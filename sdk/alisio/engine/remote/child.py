@@ -11,12 +11,14 @@ import pickle
 import signal
 import sys
 import threading
+import traceback
 from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
 from alisio.engine.remote.channel import Channel
 from alisio.engine.remote.jobs import Job
+from alisio.engine.remote.transfer import unpack
 from alisio.engine.remote.worker import Frame, execute
 from alisio.exceptions import TerminationSignal
 
@@ -67,10 +69,19 @@ class _Child:
         raise TerminationSignal("its flow run has ended")
 
 
-def _leave() -> None:
+def _leave(code: int = 0) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # threads that tasks have left behind would hold up an ordinary exit
+    os._exit(code)  # threads that tasks have left behind would hold up an ordinary exit
+
+
+def _initialize(first_call: bytes) -> None:
+    """Call what the task runner's user wants called first; if that fails, the process can do no task."""
+    try:
+        unpack(first_call)()
+    except BaseException:
+        traceback.print_exc()
+        _leave(1)
 
 
 def main() -> None:
@@ -79,7 +90,9 @@ def main() -> None:
     os.set_inheritable(descriptor, False)
     channel = Channel(descriptor)
     try:
-        sys.path[:], sys.argv[:] = pickle.loads(channel.receive())
+        sys.path[:], sys.argv[:], first_call = pickle.loads(channel.receive())
+        if first_call:
+            _initialize(first_call)
         _Child(channel).run()
     except (EOFError, OSError):
         pass

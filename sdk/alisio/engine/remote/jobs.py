@@ -42,6 +42,19 @@ class Job(NamedTuple):
     call: bytes
 
 
+_SHOWN_OF_JOB = frozenset(
+    {
+        "deployment_id",
+        "deployment_name",
+        "flow_id",
+        "job_variables",
+        "parameters",
+        "work_pool_name",
+        "work_queue_name",
+    }
+)
+
+
 class FlowFacts(NamedTuple):
     """What a worker knows of the flow run, and of those around it.
 
@@ -50,6 +63,7 @@ class FlowFacts(NamedTuple):
         attempt: Which attempt of the root run it belongs to, where a supervisor has started that; None: it is by hand.
         limited_tags: The tags with a limit, as far as its process has been told.
         settings: Those that are not left to their defaults.
+        job: What the root run's job says of its deployment.
     """
 
     id: UUID
@@ -68,6 +82,7 @@ class FlowFacts(NamedTuple):
     attempt: int | None
     limited_tags: list[str]
     settings: dict[str, str]
+    job: dict[str, Any]
 
 
 class TaskFacts(NamedTuple):
@@ -157,6 +172,7 @@ def facts_of(run: FlowRun, settings: dict[str, str]) -> bytes:
         attempt=run.root.run_count if run.root.supervised else None,
         limited_tags=[] if run.outbox is None else run.outbox.limited_tags.known,
         settings=settings,
+        job={name: value for name, value in run.root.job.items() if name in _SHOWN_OF_JOB},
     )
     return _packed_facts(facts)
 
@@ -216,6 +232,7 @@ def _flow_run_of(facts: FlowFacts, of: TaskFacts, outbox: Outbox) -> FlowRun:
     run.scheduled_start_time = facts.scheduled_start_time
     if facts.attempt is not None:
         run.root.supervised, run.root.run_count = True, facts.attempt
+    run.root.job = facts.job
     outbox.limited_tags = LimitedTags(facts.limited_tags, inf)
     return run
 

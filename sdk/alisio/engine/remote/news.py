@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from alisio.contract.states import StateType
 from alisio.engine.outbox import LogEntry, Outbox
@@ -17,6 +17,7 @@ from alisio.engine.remote.worker import Answer, Frame, shown_elsewhere
 from alisio.engine.runs import FlowRun, TaskRun
 from alisio.exceptions import TransferError
 from alisio.logging import RunLogger
+from alisio.logging.records import NOTE, Note
 
 PATIENCE_SECONDS = 5.0
 """How long to wait for news that were sent before an answer and have not arrived."""
@@ -107,7 +108,7 @@ class Listener:
 
 
 def opened(answer: Answer, run: TaskRun) -> Any:
-    """Give the result that a worker has answered with.
+    """Give the result that a worker has answered with, and the run's transaction what was set in the worker's.
 
     Raises:
         BaseException: What the function raised.
@@ -116,6 +117,9 @@ def opened(answer: Answer, run: TaskRun) -> Any:
     if answer.error is not None:
         raise received(answer.error)
     try:
+        if run.transaction is not None:
+            for name, value in answer.values.items():
+                run.transaction.set(name, unpack(value))
         return unpack(answer.value or b"")
     except Exception as error:
         raise TransferError(f"the result of task {run.definition.name!r} cannot be read here: {error}") from error
@@ -149,6 +153,8 @@ class _RunElsewhere:
         own = line.get("task_run_id") == str(run.id)
         self.name = run.name if own else f"{run.name}/…"
         self.flow_run = run.flow_run
+        self.definition = run.definition
+        self.id = self.task_run_id = run.id
 
 
 def _show(line: Mapping[str, Any], run: TaskRun) -> None:
@@ -157,5 +163,5 @@ def _show(line: Mapping[str, Any], run: TaskRun) -> None:
     record = logging.LogRecord(line["logger"], line["level"], "", 0, message, None, None)
     record.created = datetime.fromisoformat(line["timestamp"]).timestamp()
     record.msecs = record.created % 1 * 1_000
-    record.__dict__["alisio_run"] = _RunElsewhere(line, run)
+    record.__dict__[NOTE] = Note(cast(Any, _RunElsewhere(line, run)))
     logging.getLogger(line["logger"]).handle(record)

@@ -28,7 +28,7 @@ from alisio.engine.rules import describe
 from alisio.engine.runs import TaskRun
 from alisio.engine.transacting import aborted
 from alisio.exceptions import TransferError
-from alisio.logging import capture_prints, set_up
+from alisio.logging import RunLogger, capture_prints, set_up
 
 GATHER_SECONDS = 0.05
 """How long news are gathered before they are sent."""
@@ -44,11 +44,15 @@ Emit: TypeAlias = Callable[[Frame], None]
 
 
 class Answer(NamedTuple):
-    """What came of a job: the result as bytes, or the exception; and how many seconds it took."""
+    """What came of a job: the result as bytes, or the exception; how many seconds it took; what was set meanwhile.
+
+    What was set in the transaction of the run is there by name, each value as bytes.
+    """
 
     value: bytes | None
     error: Sent | None
     seconds: float
+    values: Mapping[str, bytes] = {}
 
 
 def execute(job: Job, emit: Emit) -> Answer:
@@ -80,7 +84,7 @@ def _execute(job: Job, emit: Emit) -> Answer:
         relay.start()
         value = _packed(_call(job, run, facts), facts)
         _wait_for_all_within(run)
-        return Answer(value, None, time.monotonic() - began)
+        return Answer(value, None, time.monotonic() - began, _values_set(run))
     except Exception as error:
         _wait_for_all_within(current_task_run.get())
         return Answer(None, sent(error), time.monotonic() - began)
@@ -126,6 +130,18 @@ def _only(run: TaskRun, invoke: Invoke) -> Generator[Effect, Any, Any]:
         # What ran within the task is committed here: its hooks cannot wait for what becomes of the flow's transaction.
         yield from run.transaction.settle_steps()
     return value
+
+
+def _values_set(run: TaskRun) -> dict[str, bytes]:
+    """Give what the code has set in its transaction: hooks are called in the flow's process."""
+    packed: dict[str, bytes] = {}
+    for name, value in run.transaction.own_values.items() if run.transaction is not None else ():
+        try:
+            packed[name] = pack(value)
+        except Exception as error:
+            text = "what was set as %r in the transaction stays in the worker, and hooks do not see it: %s"
+            RunLogger(run).warning(text, name, describe(error))
+    return packed
 
 
 def _packed(value: Any, facts: TaskFacts) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from alisio import Flow
+from alisio import flow as decorator
 from alisio.deployments.deploying import source_of_flow
 from alisio.deployments.failures import ProjectError
 from alisio.runner.storage import GitRepository, LocalStorage
@@ -52,6 +54,18 @@ def test_a_flow_is_loaded_from_a_folder(tmp_path: Path) -> None:
         Flow.from_source(tmp_path / "none", "f.py:main")
     with pytest.raises(ProjectError, match="there is no"):
         Flow.from_source(tmp_path, "none.py:main")
+
+
+async def _loaded(folder: Path) -> Flow[..., Any]:
+    return await decorator.afrom_source(folder, "f.py:main")
+
+
+def test_the_decorator_loads_flows_too(tmp_path: Path) -> None:
+    """`flow.from_source` is `Flow.from_source`, as those write who come from Prefect; `flow` still makes flows."""
+    (tmp_path / "f.py").write_text(SOURCE.format(name="x"))
+    assert "x" == decorator.from_source(source=str(tmp_path), entrypoint="f.py:main").name
+    assert "x" == asyncio.run(_loaded(tmp_path)).name
+    assert "y" == decorator(name="y")(git).name
 
 
 def test_a_flow_is_loaded_from_a_repository(repository: Path) -> None:

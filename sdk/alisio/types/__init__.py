@@ -1,0 +1,1 @@
+"""Types of what options take, where Prefect's users import them from."""
