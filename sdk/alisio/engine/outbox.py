@@ -62,7 +62,7 @@ class Outbox:
     """News of one root flow run and of all that runs under it.
 
     Args:
-        wake: Called when there are news after there were none.
+        wake: Called when there are news after there were none, and when the root has ended.
         wake_for_log: Called instead, for each log line, in the thread that has logged it.
 
     Attributes:
@@ -78,6 +78,7 @@ class Outbox:
         self._muted = False
         self._announced = False
         self._facts_told = False
+        self._facts_changed = False
         self._states_told = 0
         self._ending: StateEntry | None = None
         self._subflows: dict[FlowRun, None] = {}
@@ -115,6 +116,7 @@ class Outbox:
         return not self._muted and bool(
             self._states_told < len(self.root.history)
             or self._ending is not None
+            or self._facts_changed
             or self._task_runs
             or self._logs
             or self._subflows
@@ -131,6 +133,15 @@ class Outbox:
         elif isinstance(run, FlowRun) and run is not self._root:
             with self._lock:
                 self._subflows[run] = None
+        if run is self._root and run.closed:
+            # Whoever was told of news, and waits before they are taken, need not wait any longer.
+            self._announced = False
+        self._announce()
+
+    def tell_facts(self) -> None:
+        """Tell the facts of the root once more: they have changed."""
+        self._facts_told = False
+        self._facts_changed = True
         self._announce()
 
     def tell_ending(self, entry: StateEntry) -> None:
@@ -244,7 +255,7 @@ class Outbox:
         if ending is not None:
             frame.body["ending"] = ending.to_record()
         if not self._facts_told:
-            self._facts_told = True
+            self._facts_told, self._facts_changed = True, False
             frame.body["facts"] = self.root.to_facts()
         states = []
         for entry in self.root.history[self._states_told : self._states_told + MAX_ROWS]:

@@ -89,6 +89,18 @@ def test_the_end_comes_last() -> None:
     assert 2_500 == sum(len(frame.get("logs", ())) for frame in frames)
 
 
+def test_the_end_wakes_who_waits_with_what_came_before_it() -> None:
+    """The news that were told of are not taken yet, as reports keep a distance: the end is told of all the same."""
+    calls: list[int] = []
+    outbox, run = _opened(calls)
+    run.note(StateType.RUNNING)
+    told = len(calls)
+
+    run.note(StateType.COMPLETED)
+
+    assert told + 1 == len(calls)
+
+
 def test_subflows_come_before_what_is_theirs() -> None:
     """A subflow is told before, or with, its task runs."""
     outbox, run = _opened()
