@@ -16,6 +16,7 @@ from alisio_server.events import Event, read_json, refuse_form, unpacked
 from alisio_server.routes import (
     agents,
     api_keys,
+    artifact_data,
     artifacts,
     assets,
     audit,
@@ -44,8 +45,8 @@ _API_VERSION = "1"
 _DESCRIPTION = "Flows, their deployments and their runs. Every error has the body `ErrorBody`."
 _MODULES = (
     flows, deployments, flow_runs, run_control, task_runs, logs, work_pools, work_queues, agents, bundles,
-    block_types, block_documents, server, api_keys, audit, variables, artifacts, assets, user_events,
-    concurrency_limits,
+    block_types, block_documents, server, api_keys, audit, variables, artifacts, artifact_data, assets,
+    user_events, concurrency_limits,
 )  # fmt: skip
 
 # How often a request is tried whose transaction the database gave up for the sake of others.

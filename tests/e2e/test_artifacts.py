@@ -14,13 +14,17 @@ SOURCE = """
 
     from alisio import flow, task
     from alisio.artifacts import (
-        Artifact, create_markdown_artifact, create_progress_artifact, create_table_artifact, update_progress_artifact
+        Artifact, create_link_artifact, create_markdown_artifact, create_progress_artifact, create_table_artifact,
+        update_progress_artifact
     )
 
     @task
     def report(key: str, title: str):
         create_table_artifact([{"title": title, "rows": 2}])
         create_markdown_artifact(f"# {title}", key=key, description="of the day")
+        large = f"{title} " * 100_000
+        create_link_artifact(large, key=f"{key}-large")
+        assert Artifact.get(f"{key}-large").data == f"[{large}]({large})"
         return Artifact.get(key).data
 
     @flow(log_prints=True)
@@ -54,7 +58,8 @@ def test_artifacts_of_runs(stack: Stack) -> None:
     assert "read back: # second" in stack.logs(second)
     query = {"filter": {"flow_run_ids": [first]}, "sort": "created_asc", "with_data": True}
     made = {each["type"]: each for each in stack.api.post("/artifacts/filter", query)["items"]}
-    assert {"progress", "table", "markdown"} == made.keys()
+    assert {"progress", "table", "markdown", "link"} == made.keys()
+    assert (None, True) == (made["link"]["data"], made["link"]["data_id"] is not None)
     assert (100.0, [{"title": "first", "rows": 2}]) == (made["progress"]["data"], made["table"]["data"])
     [task_run] = stack.task_runs(first)
     assert (task_run["id"], None) == (made["markdown"]["task_run_id"], made["progress"]["task_run_id"])
@@ -63,6 +68,10 @@ def test_artifacts_of_runs(stack: Stack) -> None:
     assert ["# by hand", "# second", "# first"] == [each["data"] for each in versions]
     assert [second, first] == [each["flow_run_id"] for each in versions[1:]]
     assert "# by hand" == stack.api.get(f"/artifacts/key/{key}")["data"]
+
+    large = json.loads(stack.cli("artifact", "inspect", f"{key}-large", "--output", "json").out)
+    texts = [f"{title} " * 100_000 for title in ("by hand", "second", "first")]
+    assert [f"[{text}]({text})" for text in texts] == [each["data"] for each in large]
 
     stack.cli("flow-run", "delete", first)
     assert 2 == stack.api.post("/artifacts/count", {"keys": [key]})["count"]

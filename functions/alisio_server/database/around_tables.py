@@ -34,6 +34,21 @@ artifact = Table(
     instant("updated"),
 )
 
+# Data of artifacts that are too large for a row: they lie in the object store, by a key that is made of the id.
+artifact_data = Table(
+    "artifact_data",
+    metadata,
+    row_key(),
+    # NULL: no artifact has come for them yet, or it is gone or has other data now. Whichever way it goes, the database
+    # itself says so here, and the purge removes the object.
+    Column("artifact_id", ForeignKey("artifact.id", ondelete="SET NULL")),
+    Column("size", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    # Whether the object store has all of it.
+    Column("stored", Boolean, nullable=False),
+    instant("created"),
+)
+
 asset = Table(
     "asset",
     metadata,

@@ -12,7 +12,13 @@ from typing import Any
 from sqlalchemy import Column, Index, text
 
 from alisio_server.database.access_tables import api_key, audit_log
-from alisio_server.database.around_tables import artifact, asset_dependency, asset_materialization, event
+from alisio_server.database.around_tables import (
+    artifact,
+    artifact_data,
+    asset_dependency,
+    asset_materialization,
+    event,
+)
 from alisio_server.database.block_tables import block_reference
 from alisio_server.database.columns import metadata
 from alisio_server.database.control_tables import flow_run_pause
@@ -73,6 +79,8 @@ Index("ix_artifact_created", artifact.c.created, artifact.c.id)
 Index("ix_artifact_flow_run", artifact.c.flow_run_id, artifact.c.created)
 _partial_index("ix_artifact_key", "key IS NOT NULL", artifact.c.key, artifact.c.created, artifact.c.id)
 _partial_index("ix_artifact_task_run", "task_run_id IS NOT NULL", artifact.c.task_run_id)
+Index("ix_artifact_data_artifact", artifact_data.c.artifact_id, unique=True)
+_partial_index("ix_artifact_data_unused", "artifact_id IS NULL", artifact_data.c.created)
 Index("ix_asset_dependency_upstream", asset_dependency.c.upstream_key)
 Index(
     "ix_asset_materialization_asset",

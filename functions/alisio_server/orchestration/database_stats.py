@@ -10,10 +10,11 @@ from sqlalchemy.exc import OperationalError
 
 from alisio.contract.maintenance import TableStats
 from alisio_server.database.access_tables import audit_log
-from alisio_server.database.around_tables import artifact, asset_materialization, event
+from alisio_server.database.around_tables import artifact, artifact_data, asset_materialization, event
 from alisio_server.database.engine import Database
 from alisio_server.database.indexes import metadata
 from alisio_server.database.tables import bundle, flow_run, flow_run_state, log, task_run
+from alisio_server.orchestration.artifact_data import unused_data
 from alisio_server.orchestration.retention import BUNDLE_GRACE, removable
 from alisio_server.settings import Retention
 
@@ -67,7 +68,10 @@ def _sizes(connection: Connection, database: Database) -> dict[str, int]:
 
 
 def _removable(kept: Retention, now: datetime) -> dict[str, ColumnElement[bool]]:
-    going: dict[str, ColumnElement[bool]] = {bundle.name: bundle.c.unused_since <= now - BUNDLE_GRACE}
+    going: dict[str, ColumnElement[bool]] = {
+        bundle.name: bundle.c.unused_since <= now - BUNDLE_GRACE,
+        artifact_data.name: unused_data(now),
+    }
     if kept.audit_log is not None:
         going[audit_log.name] = audit_log.c.timestamp <= now - kept.audit_log
     if kept.events is not None:

@@ -101,14 +101,18 @@ def find_deployment(tx: Transaction, deployment_id: UUID) -> Row[Any]:
 
 
 def _check_parent(tx: Transaction, parent_id: UUID) -> None:
-    # Locked until the commit: who cancels it then finds the new run.
-    parent = select(flow_run.c.state_type).where(flow_run.c.id == parent_id).with_for_update(read=True)
-    found = tx.connection.execute(parent).one_or_none()
-    if found is None:
+    of_parent = select(flow_run.c.root_flow_run_id).where(flow_run.c.id == parent_id)
+    root_id = tx.connection.execute(of_parent).scalar_one_or_none()
+    # Locked until the commit: who cancels it then finds the new run. Its subflows move under this lock as well.
+    tx.connection.execute(select(flow_run.c.id).where(flow_run.c.id == root_id).with_for_update(read=True))
+    both = select(flow_run.c.id, flow_run.c.state_type).where(flow_run.c.id.in_((parent_id, root_id)))
+    states = {row.id: StateType(row.state_type) for row in tx.connection.execute(both)}
+    if parent_id not in states:
         raise NotFoundError(f"there is no flow run {parent_id}", code="flow_run_not_found", field="parent_flow_run_id")
-    if StateType(found.state_type).is_terminal or found.state_type == StateType.CANCELLING:
-        message = f"flow run {parent_id} is {found.state_type}: it starts no more subflows"
-        raise ConflictError(message, code="parent_ended", field="parent_flow_run_id")
+    for run_id, state in states.items():
+        if state.is_terminal or state is StateType.CANCELLING:
+            message = f"flow run {run_id} is {state}: it starts no more subflows"
+            raise ConflictError(message, code="parent_ended", field="parent_flow_run_id")
 
 
 def _other_queue(tx: Transaction, queue_id: UUID, name: str) -> UUID:

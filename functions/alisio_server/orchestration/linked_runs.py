@@ -18,8 +18,8 @@ from alisio_server.orchestration.proposals import PersonCancels, Reject
 from alisio_server.orchestration.stored_runs import (
     STOPPED,
     changes_of,
+    find_run,
     history_of,
-    load_run,
     settle_alone,
     view_of,
     write_run,
@@ -77,7 +77,10 @@ def _mark(tx: Transaction, run_id: UUID, now: datetime) -> None:
 
 def _cancel(tx: Transaction, run_ids: Sequence[UUID], now: datetime) -> None:
     for run_id in run_ids:
-        row = load_run(tx, run_id)
+        row = find_run(tx, run_id)
+        if row is None:
+            # Somebody has deleted it since it was found, while its lock was waited for.
+            continue
         verdict = propose(view_of(row), PersonCancels(_MESSAGE), now)
         if isinstance(verdict, Reject) or not (entries := history_of(verdict, row, now)):
             continue

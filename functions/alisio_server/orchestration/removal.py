@@ -77,13 +77,17 @@ def delete_run(tx: Transaction, run_id: UUID) -> None:
 
     Raises:
         NotFoundError: There is no such run.
-        ConflictError: `run_active`: it is claimed or running.
+        ConflictError: `run_active`: it is claimed or running, or runs that it has started are still to be cancelled
+            with it.
     """
     row = load_run(tx, run_id)
     now = tx.now()
     deletable = select(_waits() | _is_over()).where(flow_run.c.id == run_id)
     if not tx.connection.execute(deletable).scalar_one():
-        raise ConflictError(f"flow run {run_id} is {row.state_name}: cancel it first", code="run_active")
+        # What it has started is found by it, and not by anything else.
+        is_over = StateType(row.state_type).is_terminal
+        todo = "what it has started is still being cancelled: try again in a minute" if is_over else "cancel it first"
+        raise ConflictError(f"flow run {run_id} is {row.state_name}: {todo}", code="run_active")
     if _stays(row, now):
         move(tx, row, PersonCancels(_DELETED), now)
         return
@@ -125,7 +129,7 @@ def _waits() -> ColumnElement[bool]:
 
 
 def _is_over() -> ColumnElement[bool]:
-    return flow_run.c.state_type.in_(TERMINAL)
+    return and_(flow_run.c.state_type.in_(TERMINAL), flow_run.c.cancels_linked.is_(None))
 
 
 def _stays(row: Row[Any], now: datetime) -> bool:

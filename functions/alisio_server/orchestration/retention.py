@@ -1,4 +1,4 @@
-"""Purging what is kept no longer: ended runs, their task runs and logs, the audit log, events, and unused bundles.
+"""Purging what is kept no longer: ended runs with all of theirs, logs, the audit log, events, and objects nobody has.
 
 It is done in small bites, each a transaction of its own, and for a short time a tick, so that nobody waits for it.
 The states of a run, the events of its life, are part of the run and go with it.
@@ -16,6 +16,7 @@ from sqlalchemy import Column, ColumnElement, Table, and_, delete, exists, or_, 
 from alisio_server.database.access_tables import audit_log
 from alisio_server.database.around_tables import event
 from alisio_server.database.tables import bundle, clockwork, deployment, flow_run, log, task_run
+from alisio_server.orchestration.artifact_data import purge_data
 from alisio_server.orchestration.bites import BUDGET_SECONDS, NOTHING, Bite, take_bites
 from alisio_server.orchestration.bundles import bundle_key
 from alisio_server.orchestration.removal import remove_rows, remove_runs
@@ -57,7 +58,7 @@ def _steps(services: Services) -> list[Callable[[Transaction], Bite]]:
         steps.append(lambda tx: remove_rows(tx, audit_log, audit_log.c.timestamp <= tx.now() - entries))
     if (events := kept.events) is not None:
         steps.append(lambda tx: remove_rows(tx, event, event.c.occurred <= tx.now() - events))
-    return [*steps, lambda tx: _purge_bundles(tx, services)]
+    return [*steps, lambda tx: _purge_bundles(tx, services), lambda tx: purge_data(tx, services)]
 
 
 def _purge_parts(tx: Transaction, table: Table, mark: Column[Any], kept: timedelta) -> Bite:
@@ -82,10 +83,12 @@ def _purge_parts(tx: Transaction, table: Table, mark: Column[Any], kept: timedel
 def removable(ended_by: datetime, now: datetime) -> ColumnElement[bool]:
     """Make the condition on `flow_run` that it may go: a root that ended by an instant.
 
-    A run that stands for a time to come stays, so that no other one is made for it.
+    A run that stands for a time to come stays, so that no other one is made for it; one that is still cancelling what
+    it has started stays until it is done.
     """
     is_over = or_(flow_run.c.occurrence.is_(None), flow_run.c.occurrence <= now)
-    return and_(flow_run.c.root_flow_run_id == flow_run.c.id, flow_run.c.ended <= ended_by, is_over)
+    is_root = flow_run.c.root_flow_run_id == flow_run.c.id
+    return and_(is_root, flow_run.c.ended <= ended_by, is_over, flow_run.c.cancels_linked.is_(None))
 
 
 def _purge_runs(tx: Transaction, kept: timedelta) -> Bite:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,6 +33,10 @@ from alisio_server.services import Services, Transaction
 _AWAY_AFTER_INTERVALS = 3
 _KEEP_CLAIMS = timedelta(hours=1)
 _KEEP_AGENTS = timedelta(days=7)
+
+LINKED_SECONDS = 5.0
+"""How long one tick may go on cancelling what cancelled runs have started: there can be thousands, and schedules and
+wake-ups wait behind them."""
 
 
 @dataclass
@@ -136,8 +141,11 @@ def _pauses(services: Services, summary: TickSummary) -> None:
 
 
 def _linked_runs(services: Services, summary: TickSummary) -> None:
+    end = time.monotonic() + LINKED_SECONDS
     for dealt_with in _batches(services, go_on_cancelling):
         summary.cancelled += dealt_with
+        if time.monotonic() >= end:
+            return
 
 
 def _overlaps(services: Services, summary: TickSummary) -> None:

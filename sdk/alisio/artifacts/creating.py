@@ -1,8 +1,9 @@
 """Making artifacts in one call each.
 
 Inside a run they travel in its reports: nothing waits, and what is returned is the id that the artifact has from the
-beginning. Outside of runs they go to the server at once. The functions whose names begin with `a` do that without
-holding up the event loop; the id that the others return may be awaited too, which changes nothing.
+beginning. Outside of runs they go to the server at once, and so do data of more than 500,000 bytes. The functions whose
+names begin with `a` do that without holding up the event loop; the id that the others return may be awaited too, which
+changes nothing.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def create_markdown_artifact(markdown: str, key: str | None = None, description:
     """Make a text in Markdown.
 
     Args:
-        markdown: The text, of 500,000 bytes at most.
+        markdown: The text, of 20 MB at most.
         key: Small letters a to z, digits and dashes; artifacts of one key are versions of one thing.
         description: Markdown.
 
@@ -57,7 +58,7 @@ def create_markdown_artifact(markdown: str, key: str | None = None, description:
 
     Raises:
         ValueError: Something cannot be used.
-        ApiUnreachableError: It was made outside of runs, and no server answered.
+        ApiUnreachableError: It was made outside of runs, or is large, and no server answered.
     """
     return _create(MarkdownArtifact(markdown, key, description))
 
@@ -80,7 +81,7 @@ def create_table_artifact(table: Any, key: str | None = None, description: str |
 
     Raises:
         ValueError: It is no table, or something else cannot be used.
-        ApiUnreachableError: It was made outside of runs, and no server answered.
+        ApiUnreachableError: It was made outside of runs, or is large, and no server answered.
     """
     return _create(TableArtifact(table, key, description))
 
@@ -106,7 +107,7 @@ def create_link_artifact(
 
     Raises:
         ValueError: Something cannot be used.
-        ApiUnreachableError: It was made outside of runs, and no server answered.
+        ApiUnreachableError: It was made outside of runs, or is large, and no server answered.
     """
     return _create(LinkArtifact(link, link_text, key, description))
 
@@ -131,7 +132,7 @@ def create_image_artifact(image_url: str, key: str | None = None, description: s
 
     Raises:
         ValueError: Something cannot be used.
-        ApiUnreachableError: It was made outside of runs, and no server answered.
+        ApiUnreachableError: It was made outside of runs, or is large, and no server answered.
     """
     return _create(ImageArtifact(image_url, key, description))
 
@@ -154,7 +155,7 @@ def create_progress_artifact(progress: float, key: str | None = None, descriptio
 
     Raises:
         ValueError: The number is not one of these, or something else cannot be used.
-        ApiUnreachableError: It was made outside of runs, and no server answered.
+        ApiUnreachableError: It was made outside of runs, or is large, and no server answered.
     """
     return _create(ProgressArtifact(progress, key, description))
 

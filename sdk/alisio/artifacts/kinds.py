@@ -24,7 +24,7 @@ class Artifact:
         key: Small letters a to z, digits and dashes: artifacts of one key are versions of one thing. None: it is seen
             with its run only.
         description: Markdown.
-        data: Anything that JSON can say, of 500,000 bytes at most.
+        data: Anything that JSON can say, of 20 MB at most; from 500,000 bytes on they are uploaded when it is made.
     """
 
     kind: ClassVar[str | None] = None
@@ -42,13 +42,14 @@ class Artifact:
         return self.data
 
     def create(self) -> Any:
-        """Make it: in a run at no cost, as its reports carry it.
+        """Make it: in a run at no cost, as its reports carry it, unless its data are large.
 
         Returns:
             It as it is stored, an `ArtifactRecord`.
 
         Raises:
             ValueError: Something in it cannot be used.
+            ApiUnreachableError: No server answered that had to: outside of runs, or as its data are large.
         """
         return either(blocking(self.create_here))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,10 +10,12 @@ from uuid import UUID
 
 from alisio.context import current_flow_run, current_task_run
 from alisio.contract.ids import new_id
+from alisio.contract.json_values import encoded_json
 from alisio.engine.jsonable import clean_text
 from alisio.utilities.checking import build
 
 if TYPE_CHECKING:
+    from alisio.client import Client
     from alisio.contract.artifacts import ArtifactRecord
     from alisio.contract.news import ArtifactNews
     from alisio.engine.outbox import Outbox
@@ -21,10 +24,13 @@ MAX_KNOWN = 200
 """How many artifacts of a run its process remembers, so that it can read and update what is still on its way."""
 
 _MAX_DESCRIPTION = 10_000
+_ESCAPED = 6  # So many bytes are the most that JSON makes of a character.
 
 
 def create(type_: str, data: Any, key: str | None, description: str | None) -> ArtifactRecord:
     """Make an artifact. In a run this takes no time: it travels in the run's reports, and is stored before its end.
+
+    Data of more than 500,000 bytes are uploaded first, and that is waited for.
 
     Args:
         type_: Such as `markdown`.
@@ -36,25 +42,41 @@ def create(type_: str, data: Any, key: str | None, description: str | None) -> A
         It, as it will be stored.
 
     Raises:
-        ValueError: The key cannot be used, or the data are too large or not of JSON.
-        ApiUnreachableError: It was made outside of runs, and no server answered.
+        ValueError: The key cannot be used, or the data are larger than 20 MB or not of JSON.
+        ApiUnreachableError: It was made outside of runs, or its data are large, and no server answered.
         ApiError: Likewise, and the server refused it.
     """
     from alisio.contract.base import utc_now
     from alisio.contract.news import ArtifactNews
 
-    values = {"type": clean_text(type_), "data": data, "key": key, "description": _cleaned(description)}
-    owner = _owner()
     what = "artifact" if key is None else f"artifact {key!r}"
+    large = _large(what, data)
+    values = {"type": clean_text(type_), "key": key, "description": _cleaned(description)}
+    values["data"] = data if large is None else None
+    owner = _owner()
     news = build(what, ArtifactNews, {**values, **owner.ids, "id": new_id(), "created": utc_now()})
-    if owner.outbox is not None:
-        _put(owner.outbox, news)
-        return _as_record(news, owner)
+    if large is None and owner.outbox is not None:
+        return _report(owner.outbox, news, owner)
     from alisio.client import open_client
-    from alisio.contract.artifacts import ArtifactCreate
 
     with open_client() as client:
-        return client.create_artifact(ArtifactCreate(id=news.id, **values))
+        if large is None:
+            return _send(client, news)
+        # Before anybody hears of the artifact: an upload that breaks off leaves none.
+        news = news.model_copy(update={"data_id": client.upload_artifact_data(large)})
+        record = _send(client, news) if owner.outbox is None else _report(owner.outbox, news, owner)
+    return record.model_copy(update={"data": json.loads(large)})
+
+
+def _report(outbox: Outbox, news: ArtifactNews, owner: _Owner) -> ArtifactRecord:
+    _put(outbox, news)
+    return _as_record(news, owner)
+
+
+def _send(client: Client, news: ArtifactNews) -> ArtifactRecord:
+    from alisio.contract.artifacts import ArtifactCreate
+
+    return client.create_artifact(ArtifactCreate(**news.model_dump(include=set(ArtifactCreate.model_fields))))
 
 
 def update(artifact_id: UUID, changes: dict[str, Any]) -> None:
@@ -73,7 +95,9 @@ def update(artifact_id: UUID, changes: dict[str, Any]) -> None:
     outbox = _owner().outbox
     news = None if outbox is None else _known_to(outbox).by_id.get(artifact_id)
     if outbox is not None and news is not None:
-        _put(outbox, news.model_copy(update=changes))
+        # Its data are those that come now, and no more those that were uploaded.
+        replaced = {"data_id": None} if "data" in changes else {}
+        _put(outbox, news.model_copy(update={**changes, **replaced}))
         return
     from alisio.client import open_client
     from alisio.contract.artifacts import ArtifactPatch
@@ -101,14 +125,32 @@ def read_latest(key: str) -> ArtifactRecord | None:
     owner = _owner()
     own = None if owner.outbox is None else _known_to(owner.outbox).by_key.get(key)
     mine = None if own is None else _as_record(own, owner)
+    with open_client() as client:
+        try:
+            latest = client.read_latest_artifact(key)
+        except NotFoundError as error:
+            if error.code != "artifact_not_found":
+                raise
+            if mine is None:
+                return None
+            latest = mine
+        if mine is not None and (mine.created, mine.id) >= (latest.created, latest.id):
+            latest = mine
+        return client.whole_artifact(latest)
+
+
+def _large(what: str, data: Any) -> bytes | None:
+    """Give data as JSON where they are too large to travel with their artifact."""
+    from alisio.contract.artifact_data import MAX_ARTIFACT_DATA_BYTES
+    from alisio.contract.news import MAX_ARTIFACT_BYTES
+
+    if isinstance(data, int | float) or (isinstance(data, str) and len(data) < MAX_ARTIFACT_BYTES // _ESCAPED):
+        return None
     try:
-        with open_client() as client:
-            stored = client.read_latest_artifact(key)
-    except NotFoundError as error:
-        if error.code != "artifact_not_found":
-            raise
-        return mine
-    return mine if mine is not None and (mine.created, mine.id) >= (stored.created, stored.id) else stored
+        content = encoded_json(data, MAX_ARTIFACT_DATA_BYTES)
+    except ValueError as error:
+        raise ValueError(f"{what}: data: {error}") from None
+    return content if len(content) > MAX_ARTIFACT_BYTES else None
 
 
 class _Known:

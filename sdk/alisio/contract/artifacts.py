@@ -15,7 +15,7 @@ from alisio.contract.base import Answer, PageRequest, Request, Timestamp
 from alisio.contract.news import ArtifactData, ArtifactKey, ArtifactType, Description
 
 MAX_PAGE_WITH_DATA = 10
-"""So many of the largest artifacts are an answer that a Lambda function may give, which is 6 MB."""
+"""So many artifacts of the largest inline data are an answer that a Lambda function may give, which is 6 MB."""
 
 
 class ArtifactCreate(Request):
@@ -23,6 +23,7 @@ class ArtifactCreate(Request):
 
     Attributes:
         id: Chosen by the client, so that asking twice makes one.
+        data_id: Which uploaded data are its own, in place of `data`, which may have 500,000 bytes.
     """
 
     id: UUID | None = None
@@ -30,13 +31,15 @@ class ArtifactCreate(Request):
     type: ArtifactType
     description: Description | None = None
     data: ArtifactData = None
+    data_id: UUID | None = None
 
 
 class ArtifactPatch(Request):
-    """Body of `PATCH /api/artifacts/{id}`: the fields that are given change."""
+    """Body of `PATCH /api/artifacts/{id}`: the fields that are given change; `data_id` replaces `data`, and it it."""
 
     description: Description | None = None
     data: ArtifactData = None
+    data_id: UUID | None = None
 
 
 class ArtifactRecord(Answer):
@@ -45,6 +48,8 @@ class ArtifactRecord(Answer):
     Attributes:
         key: What its versions share; None: it belongs to its run alone.
         data: Markdown as text, a table as a list or a mapping, progress as a number from 0 to 100, an image's address.
+        data_id: Where the API has the data as JSON, at `/api/artifact-data/{data_id}/content`: they are too large to be
+            in `data`. None: they are not.
         flow_run_id: The run it was made in, and goes with; None: it was made outside of runs.
     """
 
@@ -53,6 +58,7 @@ class ArtifactRecord(Answer):
     type: str
     description: str | None = None
     data: Any = None
+    data_id: UUID | None = None
     flow_run_id: UUID | None = None
     task_run_id: UUID | None = None
     created: Timestamp
@@ -88,7 +94,8 @@ class ArtifactQuery(PageRequest):
     """Body of `POST /api/artifacts/filter`. The history of a key are all artifacts that have it.
 
     Attributes:
-        with_data: Whether their data come along: then a page has 10 of them at most. Otherwise `data` is null.
+        with_data: Whether their data come along: then a page has 10 of them at most. Otherwise `data` is null. Data
+            with a `data_id` never come along.
     """
 
     filter: ArtifactFilter = Field(default_factory=ArtifactFilter)

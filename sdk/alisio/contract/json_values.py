@@ -6,6 +6,26 @@ import json
 from typing import Any
 
 
+def encoded_json(value: Any, max_bytes: int) -> bytes:
+    """Give a value as JSON in UTF-8.
+
+    Args:
+        value: Any value.
+        max_bytes: How long its JSON may be, in UTF-8.
+
+    Raises:
+        ValueError: JSON cannot say it, or not so shortly.
+    """
+    try:
+        content = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"must be something that JSON can say: {error}") from None
+    if len(content) > max_bytes:
+        size = f"{len(content):,}"
+        raise ValueError(f"may have {max_bytes:,} bytes as JSON, not {size}: store what is larger, and say where")
+    return content
+
+
 def checked_json(value: Any, max_bytes: int) -> Any:
     """Give a value as JSON gives it back: tuples as lists, keys as texts.
 
@@ -16,11 +36,4 @@ def checked_json(value: Any, max_bytes: int) -> Any:
     Raises:
         ValueError: JSON cannot say it, or not so shortly.
     """
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        size = len(text.encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"must be something that JSON can say: {error}") from None
-    if size > max_bytes:
-        raise ValueError(f"may have {max_bytes:,} bytes as JSON, not {size:,}: store what is larger, and say where")
-    return json.loads(text)
+    return json.loads(encoded_json(value, max_bytes))

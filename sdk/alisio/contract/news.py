@@ -16,7 +16,8 @@ from alisio.contract.base import JsonObject, Request, Timestamp
 from alisio.contract.json_values import checked_json
 
 MAX_ARTIFACT_BYTES = 500_000
-"""How long the data of an artifact may be as JSON in UTF-8. With what else is in it, it fits a frame of a report."""
+"""How long the data of an artifact may be as JSON in UTF-8 where they travel with it. With what else is in it, it fits
+a frame of a report. Larger ones are uploaded first; see `alisio.contract.artifact_data`."""
 
 MAX_ASSETS = 50
 """How many assets a task may materialize."""
@@ -73,6 +74,8 @@ class ArtifactNews(Request):
     type: ArtifactType
     description: Description | None = None
     data: ArtifactData = None
+    data_id: UUID | None = None
+    """Which uploaded data are its own, in place of `data`."""
     created: Timestamp
 
 

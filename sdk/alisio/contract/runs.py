@@ -94,6 +94,8 @@ class FlowRunSort(StrEnum):
     CREATED_ASC = "created_asc"
     DUE_DESC = "due_desc"
     DUE_ASC = "due_asc"
+    ENDED_DESC = "ended_desc"
+    """Of those that have ended; the others are not listed."""
 
 
 class FlowRunFilter(Request):
@@ -106,6 +108,7 @@ class FlowRunFilter(Request):
     flow_names: list[str] | None = Field(default=None, max_length=200)
     deployment_ids: list[UUID] | None = Field(default=None, max_length=200)
     deployment_names: list[str] | None = Field(default=None, max_length=200)
+    deployment_name_contains: str | None = Field(default=None, max_length=200)
     work_pool_names: list[str] | None = Field(default=None, max_length=200)
     work_queue_names: list[str] | None = Field(default=None, max_length=200)
     state_types: list[StateType] | None = None
@@ -118,6 +121,8 @@ class FlowRunFilter(Request):
     due_before: Timestamp | None = None
     created_after: Timestamp | None = None
     created_before: Timestamp | None = None
+    ended_after: Timestamp | None = None
+    ended_before: Timestamp | None = None
 
 
 class FlowRunsDelete(Request):

@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 
 from alisio.contract.ids import new_id
 from alisio_server.adapters.aws.opening import open_services
+from alisio_server.database.around_tables import artifact_data
 from alisio_server.database.tables import clockwork, flow_run, log, schedule
 from alisio_server.errors import InvalidInputError
 from handlers import dead_letters, tick
@@ -111,6 +112,31 @@ def test_a_bundle_goes_to_the_bucket_and_comes_from_there(cloud: Cloud) -> None:
     fetched = cloud.ask("GET", f"/bundles/{SHA256}/content")
     assert 307 == fetched.status
     assert fetched.headers["Location"].startswith(f"https://{cloud.stage.bucket}.s3.")
+
+
+def test_large_data_of_artifacts_go_to_the_bucket_and_come_from_there(cloud: Cloud) -> None:
+    """They pass by the functions both ways, and the tick removes the object once no artifact has it."""
+    s3 = boto3.client("s3")
+    announced = {"id": str(new_id()), "sha256": SHA256, "size": 10}
+    path = f"/artifact-data/{announced['id']}/content"
+    upload = cloud.ask("POST", "/artifact-data", announced).json()["upload"]
+    assert ("POST", f"pending/artifact-data/{announced['id']}") == (upload["method"], upload["fields"]["key"])
+    assert cloud.ask("POST", "/artifact-data", announced).json()["upload"] is not None
+    assert 404 == cloud.ask("GET", path).status
+    s3.put_object(Bucket=cloud.stage.bucket, Key=upload["fields"]["key"], Body=b"an archive")
+    assert None is cloud.ask("POST", "/artifact-data", announced).json().get("upload")
+    made = cloud.ask("POST", "/artifacts", {"type": "markdown", "key": "k", "data_id": announced["id"]})
+    assert (201, announced["id"]) == (made.status, made.json()["data_id"])
+    fetched = cloud.ask("GET", path)
+    assert 307 == fetched.status
+    assert fetched.headers["Location"].startswith(f"https://{cloud.stage.bucket}.s3.")
+
+    assert 204 == cloud.ask("DELETE", "/artifacts/key/k").status
+    cloud.execute(update(artifact_data).values(created=datetime.now(UTC) - timedelta(days=2)))
+    tick.handler({"source": "clockwork"}, Context())
+
+    kept = [each["Key"] for each in s3.list_objects_v2(Bucket=cloud.stage.bucket).get("Contents", [])]
+    assert ([upload["fields"]["key"]], []) == (kept, cloud.execute(select(artifact_data)))
 
 
 def test_an_api_that_cannot_be_opened_says_what_it_is_not_told(

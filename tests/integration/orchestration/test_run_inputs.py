@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Thread
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import delete
 
 from alisio.contract.control import (
     FlowRunInputCreate,
@@ -14,14 +17,20 @@ from alisio.contract.control import (
     PauseStatus,
 )
 from alisio.contract.ids import new_id
+from alisio.contract.runs import FlowRunFilter, FlowRunsDelete
 from alisio.contract.states import StateType
 from alisio_server.database.queries.control import filter_inputs, list_pauses
 from alisio_server.database.tables import flow_run
 from alisio_server.errors import ConflictError, InvalidInputError, NotFoundError
+from alisio_server.orchestration import linked_runs
+from alisio_server.orchestration import tick as ticking
+from alisio_server.orchestration.children import live_linked_runs
 from alisio_server.orchestration.linked_runs import BITE, go_on_cancelling
-from alisio_server.orchestration.removal import delete_run
+from alisio_server.orchestration.removal import delete_run, delete_runs
 from alisio_server.orchestration.run_inputs import delete_input, send_input
+from alisio_server.services import Transaction
 from tests.integration.orchestration.pausing import COMPLETED, PAUSED, RUNNING, resume, stand
+from tests.integration.orchestration.test_report_rows import a_subflow
 from tests.integration.orchestration.world import World
 
 SCHEMA = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
@@ -153,6 +162,73 @@ def test_many_subflows_are_cancelled_in_bites(world: World) -> None:
     assert 0 == left()
     assert 1 == world.tick().cancelled
     assert 0 == world.tick().cancelled
+
+
+def test_a_subflow_that_is_deleted_meanwhile_is_no_reason_not_to_cancel(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL it can go between being found and being locked: the others are cancelled all the same."""
+    parent = world.started()
+    deployment_id = world.deploy(name="child")
+    gone, other = (world.run(deployment_id, parent_flow_run_id=parent) for _ in range(2))
+
+    def find(tx: Transaction, run_id: UUID, limit: int) -> Sequence[UUID]:
+        found = live_linked_runs(tx, run_id, limit)
+        tx.connection.execute(delete(flow_run).where(flow_run.c.id == gone))
+        return found
+
+    monkeypatch.setattr(linked_runs, "live_linked_runs", find)
+    world.cancel(parent)
+
+    assert (StateType.CANCELLING, StateType.CANCELLED) == (
+        world.read(parent).state_type, world.read(other).state_type
+    )  # fmt: skip
+
+
+def test_a_subflow_of_a_run_that_is_cancelled_starts_nothing(world: World) -> None:
+    """Its own state does not change before its root has ended, which can be by itself."""
+    root = world.started()
+    subflow = a_subflow(world, RUNNING)
+    world.report(root, 2, subflows=[subflow])
+    deployment_id = world.deploy(name="child")
+    child = world.run(deployment_id, parent_flow_run_id=subflow.id)
+    world.cancel(root)
+    assert StateType.CANCELLED == world.read(child).state_type
+
+    with pytest.raises(ConflictError, match="starts no more subflows"):
+        world.run(deployment_id, parent_flow_run_id=subflow.id)
+
+
+def test_a_tick_cancels_for_a_while_only(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of subflows do not keep the rest of a tick from being done: the next one goes on."""
+    parent = world.started()
+    deployment_id = world.deploy(name="child")
+    for _ in range(3 * BITE):
+        world.run(deployment_id, parent_flow_run_id=parent)
+    world.report(parent, 2)
+    world.cancel(parent)
+    monkeypatch.setattr(ticking, "LINKED_SECONDS", 0.0)
+
+    assert [BITE, BITE, 1, 0] == [world.tick().cancelled for _ in range(4)]
+
+
+def test_a_run_is_not_deleted_while_it_cancels(world: World) -> None:
+    """What it has started would be found by nobody any more, and would run on."""
+    parent = world.started()
+    deployment_id = world.deploy(name="child")
+    # One bite goes with the wish to cancel, one with the end of the parent; the tick has the last one.
+    children = [world.run(deployment_id, parent_flow_run_id=parent) for _ in range(2 * BITE + 1)]
+    world.report(parent, 2)
+    world.cancel(parent)
+    world.report(parent, 3, StateType.CANCELLED)
+
+    with pytest.raises(ConflictError, match="still being cancelled: try again"):
+        world.do(delete_run, parent)
+    assert 0 == world.do(delete_runs, FlowRunsDelete(filter=FlowRunFilter(ids=[parent]))).deleted
+    world.tick()
+    assert {StateType.CANCELLED} == {StateType(world.read(child).state_type) for child in children}
+
+    world.do(delete_run, parent)
 
 
 def test_what_subflows_have_started_is_cancelled_too(world: World) -> None:

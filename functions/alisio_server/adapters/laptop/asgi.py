@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from alisio.contract.artifact_data import MAX_ARTIFACT_DATA_BYTES
 from alisio.contract.base import ErrorBody
 from alisio.contract.deployments import MAX_BUNDLE_BYTES
 from alisio_server.adapters.laptop.bells import Bells
@@ -28,7 +29,8 @@ MAX_BODY_BYTES = 5_000_000
 # A client that is cut off while it sends sees a broken connection and not the answer, so a body that is too
 # large is read to its end, up to this.
 _MAX_DRAINED_BYTES = 64_000_000
-_BUNDLE_CONTENT = re.compile(r"/api/bundles/[^/]+/content")
+_CONTENT = re.compile(r"/api/(bundles|artifact-data)/[^/]+/content")
+_MAX_CONTENT_BYTES = {"bundles": MAX_BUNDLE_BYTES, "artifact-data": MAX_ARTIFACT_DATA_BYTES}
 
 
 class _ClientLeftError(Exception):
@@ -68,9 +70,9 @@ class AsgiApp:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         limit, refusal = MAX_BODY_BYTES, None
-        if scope["method"] == "PUT" and _BUNDLE_CONTENT.fullmatch(_raw_path(scope)):
+        if scope["method"] == "PUT" and (content := _CONTENT.fullmatch(_raw_path(scope))):
             # So much is kept in memory only for those who may send it: what the gate knows as that very route.
-            limit = MAX_BUNDLE_BYTES
+            limit = _MAX_CONTENT_BYTES[content[1]]
             refusal = await loop.run_in_executor(self._worker, self._refuse, _event_of(scope, b""))
         try:
             body = await _read_body(receive, 0 if refusal else limit)

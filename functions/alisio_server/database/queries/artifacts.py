@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, exists, select, tup
 
 from alisio.contract.artifacts import ArtifactFilter, ArtifactQuery, ArtifactRecord, ArtifactSort
 from alisio.contract.base import Count, Page
-from alisio_server.database.around_tables import artifact
+from alisio_server.database.around_tables import artifact, artifact_data
 from alisio_server.database.queries.conditions import any_of, contains
 from alisio_server.database.queries.paging import Order, count_rows, read_page
 
@@ -19,18 +19,21 @@ _ORDERS = {
     ArtifactSort.CREATED_ASC: Order("artifacts.created_asc", _AGE),
 }
 _newer = artifact.alias("newer")
+_FROM = artifact.outerjoin(artifact_data, artifact_data.c.artifact_id == artifact.c.id)
+_DATA_ID = artifact_data.c.id.label("data_id")
+_WHOLE = select(artifact, _DATA_ID).select_from(_FROM)
 
 
 def find_artifact(connection: Connection, artifact_id: UUID) -> ArtifactRecord | None:
     """Read an artifact; None where there is none such."""
-    row = connection.execute(select(artifact).where(artifact.c.id == artifact_id)).one_or_none()
+    row = connection.execute(_WHOLE.where(artifact.c.id == artifact_id)).one_or_none()
     return None if row is None else _build(row)
 
 
 def find_latest(connection: Connection, key: str) -> ArtifactRecord | None:
     """Read the latest version of a key; None where there is none."""
     newest_first = (column.desc() for column in _AGE)
-    statement = select(artifact).where(artifact.c.key == key).order_by(*newest_first).limit(1)
+    statement = _WHOLE.where(artifact.c.key == key).order_by(*newest_first).limit(1)
     row = connection.execute(statement).one_or_none()
     return None if row is None else _build(row)
 
@@ -38,7 +41,7 @@ def find_latest(connection: Connection, key: str) -> ArtifactRecord | None:
 def filter_artifacts(connection: Connection, query: ArtifactQuery) -> Page[ArtifactRecord]:
     """Read a page of artifacts."""
     columns = [column for column in artifact.c if query.with_data or column is not artifact.c.data]
-    statement = select(*columns).where(*_conditions(query.filter))
+    statement = select(*columns, _DATA_ID).select_from(_FROM).where(*_conditions(query.filter))
     return read_page(connection, statement, _ORDERS[query.sort], _build, limit=query.rows, cursor=query.cursor)
 
 

@@ -7,19 +7,20 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
 
-from alisio.contract.base import Count, Page
+from alisio.contract.base import MAX_PAGE, Count, Page
 from alisio.contract.runs import FlowRun, FlowRunFilter, FlowRunQuery, FlowRunSort
 from alisio.contract.state_record import StateRecord
 from alisio_server.database.queries.conditions import any_of, contains, has_all_tags
 from alisio_server.database.queries.paging import Order, count_rows, read_page
 from alisio_server.database.tables import deployment, flow, flow_run, flow_run_state, work_pool, work_queue
-from alisio_server.errors import NotFoundError
+from alisio_server.errors import InvalidInputError, NotFoundError
 
 _ORDERS = {
     FlowRunSort.CREATED_DESC: Order("flow_runs.created_desc", (flow_run.c.created, flow_run.c.id), descending=True),
     FlowRunSort.CREATED_ASC: Order("flow_runs.created_asc", (flow_run.c.created, flow_run.c.id)),
     FlowRunSort.DUE_DESC: Order("flow_runs.due_desc", (flow_run.c.due, flow_run.c.id), descending=True),
     FlowRunSort.DUE_ASC: Order("flow_runs.due_asc", (flow_run.c.due, flow_run.c.id)),
+    FlowRunSort.ENDED_DESC: Order("flow_runs.ended_desc", (flow_run.c.ended, flow_run.c.id), descending=True),
 }
 _PLAIN = (
     "id", "name", "flow_id", "flow_version", "due", "attempt", "deployment_id", "schedule_slug", "occurrence",
@@ -60,6 +61,8 @@ def filter_flow_runs(connection: Connection, query: FlowRunQuery) -> Page[FlowRu
     """Read a page of flow runs."""
     statement = _RUNS.where(*conditions_of(connection, query.filter))
     order = _ORDERS[query.sort]
+    if query.sort is FlowRunSort.ENDED_DESC:
+        statement = statement.where(flow_run.c.ended.is_not(None))  # as the index says it
     return read_page(connection, statement, order, _build, limit=query.limit, cursor=query.cursor)
 
 
@@ -121,6 +124,7 @@ def origins_of(connection: Connection, wanted: FlowRunFilter) -> list[tuple[Colu
     return [
         *((column, ids) for column, ids in known if ids is not None),
         *((column, _named(connection, ids, name, names)) for column, ids, name, names in named if names is not None),
+        *_deployments_by_part(connection, wanted.deployment_name_contains),
     ]
 
 
@@ -128,6 +132,23 @@ def _named(connection: Connection, ids: Select[Any], name: ColumnElement[Any], n
     # Names become ids beforehand: a comparison with one id is answered in order by the index on (id, created),
     # one with a subquery reads and sorts all the runs of the flow.
     return list(connection.execute(ids.where(name.in_(names))).scalars())
+
+
+def _deployments_by_part(connection: Connection, part: str | None) -> list[tuple[ColumnElement[Any], list[UUID]]]:
+    if part is None:
+        return []
+    found = list(
+        connection.execute(
+            select(deployment.c.id).where(*contains(deployment.c.name, part)).limit(MAX_PAGE + 1)
+        ).scalars()
+    )
+    if len(found) > MAX_PAGE:
+        raise InvalidInputError(
+            f"the names of more than {MAX_PAGE} deployments contain {part!r}: say more of them",
+            code="too_many_deployments",
+            field="filter.deployment_name_contains",
+        )
+    return [(flow_run.c.deployment_id, found)]
 
 
 def _subflow_condition(is_subflow: bool | None) -> list[ColumnElement[bool]]:
@@ -148,6 +169,10 @@ def _time_conditions(wanted: FlowRunFilter) -> list[ColumnElement[bool]]:
         conditions.append(columns.created >= wanted.created_after)
     if wanted.created_before is not None:
         conditions.append(columns.created < wanted.created_before)
+    if wanted.ended_after is not None:
+        conditions.append(columns.ended >= wanted.ended_after)
+    if wanted.ended_before is not None:
+        conditions.append(columns.ended < wanted.ended_before)
     return conditions
 
 

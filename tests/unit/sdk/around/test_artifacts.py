@@ -159,7 +159,7 @@ def test_tables(server: MemoryServer, table: Any, shown: Any) -> None:
     ("make", "line"),
     [
         (lambda: create_markdown_artifact("x", key="A Key"), "artifact 'A Key': key: an artifact's key has small"),
-        (lambda: create_markdown_artifact("x" * 500_000), "data: may have 500,000 bytes as JSON, not 500,002"),
+        (lambda: create_markdown_artifact("x" * 20_000_000), "data: may have 20,000,000 bytes as JSON, not 20,000,002"),
         (lambda: create_markdown_artifact(12), "markdown must be a text, not int"),  # type: ignore[arg-type]
         (lambda: create_table_artifact("a,b"), "table must be a list of mappings, a list of lists, or a mapping"),
         (lambda: create_table_artifact([1, 2]), "table must be a list of mappings, a list of lists, or a mapping"),
