@@ -1,4 +1,4 @@
-"""Background tasks: a task is asked for here, and run by whoever serves it.
+"""Background tasks: a task is asked for here, and run by whoever serves it (`background_runs`).
 
 A task that runs in the background is the one task of a flow run of its own. So it is claimed, leased, reported and
 ended by the rules for the runs of deployments, and there is no second set of them.
@@ -10,35 +10,41 @@ from collections.abc import Iterable, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from alisio.client import Client, open_client
-from alisio.context import current_tags
+from alisio.context import current_graph, current_tags
 from alisio.contract.runs import FlowRunCreate
+from alisio.contract.states import StateType
 from alisio.deployments.deploying import Plan, Source, source_of_definition
+from alisio.deployments.failures import ProjectError
 from alisio.deployments.flow_runs import find_deployment
 from alisio.deployments.runner import RunnerDeployment
+from alisio.engine.arguments import find
 from alisio.engine.either import Core, awaited, blocking, run
-from alisio.engine.entrypoints import load_module
-from alisio.exceptions import EntrypointError, NotFoundError, ParameterError
+from alisio.engine.entrypoints import is_loading, load_module
+from alisio.exceptions import ApiError, EntrypointError, NotFoundError, ParameterError, VisualizationError
 from alisio.flow_runs import until_ended, with_state
-from alisio.flows import flow
-from alisio.futures import resolve_futures_to_results
-from alisio.results.store import ResultStore
+from alisio.futures import TaskRunFuture
+from alisio.results.background import Arguments, forget, read_failure, store_arguments
 
 if TYPE_CHECKING:
     from alisio.states import State
     from alisio.tasks import Task
 
-__all__ = ["BackgroundFuture", "background_deployment", "enqueue", "load_task"]
+__all__ = ["BackgroundFuture", "background_deployment", "enqueue", "load_task", "load_tasks"]
 
 R = TypeVar("R")
-_ENTRYPOINT = f"{__name__}:run_task"
+_ENTRYPOINT = "alisio.background_runs:run_task"
+_MAX_NAME = 200
 
 
 class BackgroundFuture(Generic[R]):
     """A task that was asked for, and is run by another process. `Task.delay` and `Task.apply_async` make it.
+
+    It can be pickled, and be an argument of another task that is asked for: that one is given its result.
 
     Attributes:
         flow_run_id: The run that the task is the only one of.
@@ -50,6 +56,10 @@ class BackgroundFuture(Generic[R]):
 
     def __repr__(self) -> str:
         return f"BackgroundFuture({self.flow_run_id})"
+
+    def __reduce__(self) -> tuple[type[BackgroundFuture[R]], tuple[UUID]]:
+        """Pickle which run it is: whoever reads that asks the server."""
+        return BackgroundFuture, (self.flow_run_id,)
 
     @property
     def state(self) -> State[R]:
@@ -73,7 +83,8 @@ class BackgroundFuture(Generic[R]):
 
         Raises:
             TimeoutError: It has not ended in time.
-            RunError: It failed, crashed or was cancelled; the text is its state's message.
+            Exception: What the task raised, where that can be read here.
+            RunError: It failed otherwise, crashed or was cancelled; the text is its state's message.
         """
         return self._ended(run(self._look(timeout)), timeout).result(raise_on_failure=raise_on_failure)
 
@@ -91,6 +102,8 @@ class BackgroundFuture(Generic[R]):
         finally:
             client.close()
         state: State[R] = with_state(seen).state  # type: ignore[assignment]  # it is one from here on
+        if state.type is StateType.FAILED:
+            state.data = yield from blocking(partial(read_failure, seen.parameters.get("arguments")))
         if state.is_final():
             self._end = state
         return state
@@ -108,101 +121,127 @@ def enqueue(
 
     Args:
         task: The task; it stands at the top of a module.
-        args: As given to it; futures of submitted tasks are waited for, and replaced by their results.
+        args: As given to it; futures of background tasks are waited for by the worker, and replaced by their results.
         kwargs: Likewise.
-        wait_for: Futures that must have completed first; they are waited for here.
+        wait_for: Futures of background tasks that must have completed first; the worker waits for them.
 
     Returns:
         The future.
 
     Raises:
-        ParameterError: The arguments don't fit, or one cannot be stored.
-        ProjectError: The task's code cannot be found by another process.
+        ParameterError: The arguments don't fit, one cannot be stored, or one is a future of this process.
+        ProjectError: The task's code cannot be found by another process, or its deployment is still to be made and
+            may not be; or this is called whenever the task's file is loaded.
+        VisualizationError: The flow around is only being drawn.
         AlisioError: The server cannot be reached, or refuses.
     """
-    from alisio.deployments.serving import register
-
+    if current_graph.get() is not None:
+        raise VisualizationError(f"{task.label} is asked for with delay(), and that cannot be drawn")
+    if is_loading():
+        raise ProjectError(
+            f"{task.label} would be asked for whenever its file is loaded; put the call below "
+            "`if __name__ == '__main__':`"
+        )
     deployment = background_deployment(task)
-    task.bind(args, dict(kwargs))
-    for future in wait_for or ():
-        future.result()
-    arguments = resolve_futures_to_results((tuple(args), dict(kwargs)))
-    key = _store(task, arguments)
+    arguments = Arguments(tuple(args), dict(kwargs), tuple(wait_for or ()))
+    _check(task, arguments)
     with closing(open_client()) as client:
-        try:
-            found = find_deployment(client, deployment.full_name).id
-        except NotFoundError:  # nobody has served it yet
-            found = register(client, (deployment,))[0]
+        found = _deployment_id(client, task, deployment)
+        key = store_arguments(task, arguments)
         request = FlowRunCreate(parameters={"arguments": key}, tags=sorted(current_tags.get()), idempotency_key=key)
-        return BackgroundFuture(client.create_run(found, request).id)
+        try:
+            return BackgroundFuture(client.create_run(found, request).id)
+        except ApiError:  # there is no run that will need them
+            forget(key)
+            raise
 
 
 def background_deployment(task: Task[..., Any]) -> RunnerDeployment:
     """Describe the deployment whose runs execute a task.
 
     Raises:
-        ProjectError: The task is in no file, or not at the top of its module.
+        ProjectError: The task is in no file, or not at the top of its module, or has a name that cannot be used.
     """
+    from alisio.background_runs import run_task
+
     source = source_of_definition(task)
-    runner = run_task.with_options(name=task.name, version=task.version)
+    try:
+        runner = run_task.with_options(
+            name=task.name,
+            version=task.version,
+            # These are for attempts that crash: within one the task is retried by itself.
+            retries=task.retries,
+            retry_delay_seconds=list(task.retry_delays) or None,
+        )
+    except ValueError as error:
+        raise ProjectError(f"{task.label} cannot run in the background, as a flow run has its name: {error}") from error
     name = f"background {source.entrypoint.replace('/', '.')}"
+    if len(name) > _MAX_NAME:
+        raise ProjectError(f"{task.label} cannot run in the background: {source.entrypoint} is too long a path")
     plan = Plan(name=name, work_pool_name="", parameters={"entrypoint": source.entrypoint}, tags=sorted(task.tags))
     return RunnerDeployment(runner, Source(source.root, _ENTRYPOINT), plan)
 
 
 def load_task(entrypoint: str, base: Path) -> Task[..., Any]:
-    """Load a task.
+    """Load a task; see `load_tasks`."""
+    return load_tasks((entrypoint,), base)[0]
+
+
+def load_tasks(entrypoints: Iterable[str], base: Path) -> list[Task[..., Any]]:
+    """Load tasks; those of one file belong to one module.
 
     Args:
-        entrypoint: `path/to/file.py:task`, relative to `base`.
+        entrypoints: `path/to/file.py:task`, relative to `base`.
         base: The project's folder.
 
     Raises:
-        EntrypointError: It cannot be loaded. The text is one line.
+        EntrypointError: One cannot be loaded. The text is one line.
     """
     from alisio.tasks import Task
 
-    where, _, name = entrypoint.rpartition(":")
-    if not where or not name:
-        raise EntrypointError(f"{entrypoint!r} names no task: write path/to/file.py:task")
-    found = getattr(load_module(where, base), name, None)
-    if not isinstance(found, Task):
-        raise EntrypointError(f"there is no task {name!r} in {where}: put @task above the function, or write its name")
-    return found
+    modules: dict[Path, ModuleType] = {}
+    tasks = []
+    for entrypoint in entrypoints:
+        where, _, name = entrypoint.rpartition(":")
+        if not where or not name:
+            raise EntrypointError(f"{entrypoint!r} names no task: write path/to/file.py:task")
+        place = (base / where).resolve()
+        if place not in modules:
+            modules[place] = load_module(where, base)
+        found = getattr(modules[place], name, None)
+        if not isinstance(found, Task):
+            raise EntrypointError(f"there is no task {name!r} in {where}: put @task above it, or write its name")
+        tasks.append(found)
+    return tasks
 
 
-@flow(persist_result=True)
-def run_task(entrypoint: str, arguments: str) -> Any:
-    """Run a task with arguments that were stored.
-
-    Args:
-        entrypoint: Where it is: `path/to/file.py:task`, relative to the working folder.
-        arguments: The key under which they are stored.
-
-    Returns:
-        What the task returned.
-    """
-    from alisio.engine.drivers import run_coroutine
-
-    task = load_task(entrypoint, Path.cwd())
-    args, kwargs = ResultStore().read(arguments).result
-    called = partial(task, *args, **kwargs, return_state=True)
-    state: Any = run_coroutine(called()) if task.is_async else called()
-    return state.result()
+def _check(task: Task[..., Any], given: Arguments) -> None:
+    """Refuse what no other process can be given."""
+    named = {repr(name): value for name, value in task.bind(given.args, given.kwargs).arguments.items()}
+    for name, value in {**named, "wait_for": given.wait_for}.items():
+        found = find(value, None)
+        if found is not None and any(isinstance(link, TaskRunFuture) for link, _ in found.links):
+            raise ParameterError(
+                f"argument {name} of task {task.name!r} has a future of a task of this process, which a worker cannot "
+                "wait for: give its result(), or ask for that task with delay() as well"
+            )
 
 
-def _store(task: Task[..., Any], arguments: tuple[tuple[Any, ...], dict[str, Any]]) -> str:
-    key = f"background-{uuid4()}"
-    store = ResultStore()
+def _deployment_id(client: Client, task: Task[..., Any], deployment: RunnerDeployment) -> UUID:
+    """Find the deployment of a task; where nobody has served it yet, make it."""
+    from alisio.deployments.serving import register
+
     try:
-        store.write(arguments, key)
-    except Exception as error:
-        args, kwargs = arguments
-        for name, value in task.bind(args, kwargs).arguments.items():
-            try:
-                store.record_of(key, value)
-            except Exception as fault:
-                text = " ".join(str(fault).split())
-                raise ParameterError(f"argument {name!r} of task {task.name!r} cannot be stored: {text}") from error
-        raise
-    return key
+        return find_deployment(client, deployment.full_name).id
+    except NotFoundError:
+        pass
+    try:
+        return register(client, (deployment,))[0]
+    except (ApiError, ProjectError) as error:
+        reason = error if isinstance(error, ApiError) else error.__cause__
+        if not isinstance(reason, ApiError) or reason.status != 403:
+            raise
+        raise ProjectError(
+            f"{task.label} was never served, and this API key may not make its deployment: serve it once with a key "
+            "of the role admin, by `alisio task serve`"
+        ) from error

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from alisio.decorators import FlowDecorator
     from alisio.states import State
     from alisio.task_runners.base import TaskRunner
+    from alisio.utilities.callables import ParameterSchema
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -128,6 +129,21 @@ class Flow(Definition, DeploymentMethods, Generic[P, R]):
 
             self._task_runner = ThreadPoolTaskRunner()
         return self._task_runner
+
+    def retry_facts(self) -> dict[str, Any]:
+        """Give what a run of it tells of its retries when it begins, as `RunFacts` of the contract has it."""
+        return {"retries": self.retries, "retry_delays": list(self.retry_delays)}
+
+    @property
+    def parameters(self) -> ParameterSchema:
+        """What `parameter_schema` says, as an object with these parts.
+
+        Raises:
+            ParameterError: A type hint cannot be read.
+        """
+        from alisio.utilities.callables import ParameterSchema
+
+        return ParameterSchema.of(self.parameter_schema())
 
     def parameter_schema(self) -> dict[str, Any]:
         """Describe the parameters as a JSON Schema (draft 2020-12).

@@ -16,6 +16,7 @@ from alisio.results.options import TaskResultKeywords
 
 if TYPE_CHECKING:
     from alisio.assets import Asset
+    from alisio.background_lists import BackgroundFutureList
     from alisio.decorators import TaskDecorator
     from alisio.futures import FutureList, TaskRunFuture
     from alisio.states import State
@@ -28,7 +29,7 @@ T = TypeVar("T")
 H = TypeVar("H", bound=Callable[..., object])
 
 
-class Task(Definition, BackgroundMethods, Generic[P, R]):
+class Task(Definition, BackgroundMethods[P, R], Generic[P, R]):
     """A function whose runs are recorded as parts of a flow run. `@task` makes it.
 
     Args:
@@ -179,6 +180,9 @@ class Task(Definition, BackgroundMethods, Generic[P, R]):
         return submit(self, args, kwargs)
 
     @overload
+    def map(self, *args: Any, deferred: Literal[True], **kwargs: Any) -> BackgroundFutureList[Any]: ...
+
+    @overload
     def map(
         self: Task[P, Coroutine[Any, Any, T]], *args: Any, return_state: Literal[True], **kwargs: Any
     ) -> list[State[T]]: ...
@@ -214,7 +218,8 @@ class Task(Definition, BackgroundMethods, Generic[P, R]):
         Args:
             args: Each iterable among them gives its next element to each run, and all must be of one length; what
                 is not iterable, or a text, or marked `unmapped`, is given whole to all.
-            kwargs: Likewise; besides these, `return_state` and `wait_for`.
+            kwargs: Likewise; besides these, `return_state` and `wait_for`, and `deferred`: have each run in the
+                background, as `delay` does.
 
         Returns:
             A list of futures.

@@ -35,8 +35,22 @@ TASKS = """
             time.sleep(0.05)
         return "held"
 
+    @task(retries=1)
+    def fail(record: str) -> None:
+        with Path(record).open("a") as file:
+            file.write("failed ")
+        raise LookupError("as ever")
+
     @task
     def die() -> None:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+
+    @task(retries=1)
+    def die_once(mark: str) -> str:
+        if Path(mark).exists():
+            return "alive"
+        Path(mark).touch()
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(600)
 """
@@ -78,7 +92,7 @@ class Background:
 def background(stack: Stack) -> Iterator[Background]:
     """Tasks that nobody serves yet; their deployments go with the test."""
     yield Background(stack)
-    for task in ("once", "held", "die", "count_words"):
+    for task in ("once", "held", "fail", "die", "die_once", "count_words"):
         for each in stack.api.post("/deployments/filter", {"filter": {"flow_names": [task]}, "limit": 50})["items"]:
             stack.api.delete(f"/deployments/{each['id']}")
 
@@ -89,13 +103,17 @@ def test_two_workers_run_each_task_once(background: Background) -> None:
     early = background.ask(f"str(once.delay(100, {str(record)!r}).flow_run_id)")
     workers = [background.serve("once"), background.serve("once")]
 
-    got = background.ask(f"[f.result(timeout=60) for f in [once.delay(n, {str(record)!r}) for n in range(6)]]")
+    asked = f"[once.delay(n, {str(record)!r}) for n in range(5)] + [once.delay(once.delay(20, {str(record)!r}), 'log')]"
+    got = background.ask(f"[f.result(timeout=60) for f in {asked}]")
 
-    assert [0, 2, 4, 6, 8, 10] == got
+    assert [0, 2, 4, 6, 8, 80] == got
     assert "COMPLETED" == stack.wait_for_run(early)["state"]["type"]
-    assert ["0", "1", "100", "2", "3", "4", "5"] == sorted(record.read_text().split())
+    assert ["0", "1", "100", "2", "20", "3", "4"] == sorted(record.read_text().split())
     assert "number 100" in stack.logs(early)
     assert 1 == len(stack.task_runs(early))
+    stack.cli("flow-run", "retry", early)
+    stack.until(lambda: ("COMPLETED", 2) == _end_of(stack.read_run(early)), "the retry to take the result")
+    assert 1 == record.read_text().split().count("100")
     assert [0, 0] == [stack.stop(worker) for worker in workers]
 
 
@@ -115,15 +133,36 @@ def test_a_worker_that_is_killed_takes_no_task_with_it(background: Background) -
     assert ("COMPLETED", 1) == (run["state"]["type"], run["attempt"])
 
 
-def test_a_task_whose_supervisor_is_killed_is_crashed(background: Background) -> None:
-    """When all that runs a task is killed, the end of its lease makes it CRASHED; it is never left RUNNING."""
+def test_a_task_whose_supervisor_is_killed_crashes(background: Background) -> None:
+    """When all that runs a task is killed, the end of its lease makes it CRASHED; with a retry left it begins again."""
     stack = background.stack
-    background.serve("die")
+    background.serve("die", "die_once")
+    mark = str(stack.folder / "mark")
 
-    run_id = background.ask("str(die.delay().flow_run_id)")
+    dies, recovers = background.ask(f"[str(f.flow_run_id) for f in [die.delay(), die_once.delay({mark!r})]]")
 
-    run = stack.wait_for_run(run_id, "CRASHED", timeout=90)
-    assert 1 == run["attempt"]
+    run = stack.wait_for_run(dies, "CRASHED", timeout=90)
+    assert (1, 0) == (run["attempt"], run["retries"])
+    run = stack.wait_for_run(recovers, timeout=90)
+    assert ("COMPLETED", 2) == (run["state"]["type"], run["attempt"])
+
+
+def test_a_failing_task_has_its_retries_and_no_more(background: Background) -> None:
+    """They are not those of its run as well; what it has raised comes to who asks."""
+    stack, record = background.stack, background.stack.folder / "failures"
+    background.serve("fail")
+
+    done = background.script(f"fail.delay({str(record)!r}).result(timeout=60)")
+
+    assert (1, "LookupError: as ever") == (done.returncode, done.stderr.splitlines()[-1])
+    [run] = stack.runs(work_pool_names=["served"], flow_names=["fail"])
+    assert ("FAILED", 1) == (run["state"]["type"], run["attempt"])
+    assert "failed failed " == record.read_text()
+
+
+def test_a_worker_may_end_by_itself(background: Background) -> None:
+    """After the seconds that it is given, in order."""
+    assert background.ask("once.serve(timeout=0.5)") is None
 
 
 def test_an_argument_that_cannot_be_stored_is_named(background: Background) -> None:
@@ -152,3 +191,7 @@ def test_the_example_of_the_page_runs(background: Background) -> None:
     )
 
     assert (0, "6") == (done.returncode, done.stdout.strip()), done.stderr
+
+
+def _end_of(run: dict[str, Any]) -> tuple[str, int]:
+    return run["state"]["type"], run["attempt"]

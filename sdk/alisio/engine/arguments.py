@@ -167,22 +167,35 @@ def substitute(value: Any, replace: Callable[[Link, bool], Any], failure_allowed
         if _is_closed(value):
             return value.value
         return substitute(value.value, replace, failure_allowed or isinstance(value, allow_failure))
+    return rebuilt(value, lambda part: substitute(part, replace, failure_allowed))
+
+
+def rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Change what lies in a value: in a list, a tuple, a set, a dict, a dataclass or a model of pydantic.
+
+    Args:
+        value: The value; it is not changed itself.
+        change: Gives what takes the place of an element; the same object: nothing does.
+
+    Returns:
+        The same object where nothing has changed in it, else a copy.
+    """
     if isinstance(value, list | tuple | set | frozenset):
-        elements = [substitute(element, replace, failure_allowed) for element in value]
+        elements = [change(element) for element in value]
         if all(new is old for new, old in zip(elements, value, strict=True)):
             return value
-        return _rebuilt(value, elements)
+        return _collection_like(value, elements)
     if type(value) is dict:
-        items = {key: substitute(item, replace, failure_allowed) for key, item in value.items()}
+        items = {key: change(item) for key, item in value.items()}
         return value if all(items[key] is value[key] for key in value) else items
     if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-        return _substitute_fields(value, value.__dataclass_fields__, replace, failure_allowed)
+        return _with_fields(value, value.__dataclass_fields__, change)
     if hasattr(type(value), "__pydantic_fields__"):
-        return _substitute_fields(value, vars(value), replace, failure_allowed)
+        return _with_fields(value, vars(value), change)
     return value
 
 
-def _rebuilt(value: Any, elements: list[Any]) -> Any:
+def _collection_like(value: Any, elements: list[Any]) -> Any:
     if isinstance(value, list):
         return elements
     if isinstance(value, tuple):
@@ -190,13 +203,11 @@ def _rebuilt(value: Any, elements: list[Any]) -> Any:
     return type(value)(elements)
 
 
-def _substitute_fields(
-    value: Any, names: Iterable[str], replace: Callable[[Link, bool], Any], failure_allowed: bool
-) -> Any:
+def _with_fields(value: Any, names: Iterable[str], change: Callable[[Any], Any]) -> Any:
     changed = {}
     for name in names:
         old = getattr(value, name, None)
-        new = substitute(old, replace, failure_allowed)
+        new = change(old)
         if new is not old:
             changed[name] = new
     if not changed:

@@ -12,6 +12,7 @@ from alisio.contract.states import DEFAULT_NAMES, StateName, StateType
 from alisio.engine.history import StateEntry, to_records
 from alisio.engine.jsonable import clean_text
 from alisio.results.options import ResultRules, rules_within
+from alisio.utilities.forks import whole_in_forks
 
 if TYPE_CHECKING:
     from alisio.engine.definition import Definition
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from alisio.states import State
 
 
-_recording = threading.Lock()
+_recording = whole_in_forks(threading.Lock())
 """Held while a state is added to a history. One for all: there may be very many runs."""
 
 

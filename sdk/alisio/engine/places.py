@@ -103,10 +103,16 @@ def _found_by_policy(run: TaskRun, policy: CachePolicy, place: Place) -> Place:
 def _found_by_identity(run: TaskRun | FlowRun, place: Place) -> Place:
     identity = _identity_or_none(run, warns=True)
     around = run.flow_run if isinstance(run, TaskRun) else run.parent
-    is_root = isinstance(run, FlowRun) and run is run.root
-    key = identity or (f"attempt-{run.run_count + 1}" if is_root else str(run.id))
+    key = _own_key(run, identity or str(run.id))
+    if isinstance(run, FlowRun) and run is run.root:
+        key = key_of_attempt(run, run.run_count + 1)
     searched = identity is not None and has_earlier_attempt(around)
-    return place._replace(key=_own_key(run, key), identity=identity, searched=searched)
+    return place._replace(key=key, identity=identity, searched=searched)
+
+
+def key_of_attempt(root: FlowRun, attempt: int) -> str:
+    """Tell where the result of an attempt, counted from 1, of a run at the top goes."""
+    return _own_key(root, f"attempt-{attempt}")
 
 
 def _own_key(run: TaskRun | FlowRun, name: str) -> str:

@@ -47,6 +47,7 @@ class FlowRun(Run):
         job: Where a supervisor started it, the job that it was given, as JSON data.
         pause_request: Somebody wants the root run to stop at its next task: how (`pause` or `suspend`), and the key
             of that pause.
+        retry_facts: What is told of its retries, in place of what its flow says.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class FlowRun(Run):
         "parent",
         "pause_request",
         "provenance",
+        "retry_facts",
         "root",
         "scheduled_start_time",
         "shown_parameters",
@@ -101,6 +103,7 @@ class FlowRun(Run):
         self.abort_reason: str | None = None
         self.job: Mapping[str, Any] = {}
         self.pause_request: tuple[str, str] | None = None
+        self.retry_facts: dict[str, Any] | None = None
         self._indexes: dict[str, Iterator[int]] = {}
         self._task_runner: TaskRunner | None = None
 
@@ -142,11 +145,8 @@ class FlowRun(Run):
 
     def to_facts(self) -> dict[str, Any]:
         """Give what only the executor knows, as `RunFacts` of the contract."""
-        facts: dict[str, Any] = {
-            "flow_version": self.definition.version,
-            "retries": self.definition.retries,
-            "retry_delays": list(self.definition.retry_delays),
-        }
+        retries = self.definition.retry_facts() if self.retry_facts is None else self.retry_facts
+        facts: dict[str, Any] = {"flow_version": self.definition.version, **retries}
         if self.supervised:
             return facts | ({"name": self.name} if self.definition.run_name is not None else {})
         return facts | {

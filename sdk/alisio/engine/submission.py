@@ -23,18 +23,22 @@ from alisio.task_runners.base import TaskRunner
 from alisio.task_runners.threads import ThreadPoolTaskRunner
 from alisio.tasks import Task
 from alisio.utilities.annotations import allow_failure, unmapped
+from alisio.utilities.forks import whole_in_forks
 
 _outside_of_flows: list[TaskRunner] = []
-_making = threading.Lock()
+_making = whole_in_forks(threading.Lock())
 
 
-def submit(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Hand one run of a task to the task runner of the flow that runs here.
+def submit(
+    task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], runner: TaskRunner | None = None
+) -> Any:
+    """Hand one run of a task to a task runner.
 
     Args:
         task: The task.
         args: For the function.
         kwargs: For the function, `return_state` and `wait_for` among them.
+        runner: The task runner; by default that of the flow that runs here.
 
     Returns:
         The future; or, where `return_state` is true, the final state.
@@ -46,20 +50,23 @@ def submit(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) 
         return graph.note(task, "submit", args, kwargs)
     return_state = kwargs.pop("return_state", False)
     wait_for = kwargs.pop("wait_for", None)
-    future = _start(prepare(task, args, kwargs, wait_for))
+    future = _start(prepare(task, args, kwargs, wait_for), runner)
     if return_state:
         future.wait()
         return future.state
     return future
 
 
-def submit_each(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def submit_each(
+    task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any], runner: TaskRunner | None = None
+) -> Any:
     """Submit one run of a task for each element of its arguments.
 
     Args:
         task: The task.
         args: For the function, each an iterable or a value for all runs.
-        kwargs: Likewise, `return_state` and `wait_for` among them.
+        kwargs: Likewise, `return_state`, `wait_for` and `deferred` among them.
+        runner: The task runner; by default that of the flow that runs here.
 
     Returns:
         The futures; or, where `return_state` is true, the final states.
@@ -72,24 +79,38 @@ def submit_each(task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, A
         return graph.note(task, "map", args, kwargs)
     return_state = kwargs.pop("return_state", False)
     wait_for = kwargs.pop("wait_for", None)
+    # A parameter of this name is older than the option.
+    deferred = "deferred" not in task.signature.parameters and kwargs.pop("deferred", False)
     given = task.arguments(args, kwargs)
     sources = {name: source for name, value in given.items() if (source := _source_of(value)) is not None}
-    columns = [_elements(value) for value in (*args, *kwargs.values())]
-    length = _common_length(task, [column for column in columns if isinstance(column, list)])
-    rows = [[column[row] if isinstance(column, list) else column.value for column in columns] for row in range(length)]
+    calls = _calls(task, args, kwargs)
+    if deferred:
+        from alisio.background_lists import enqueue_each
+
+        return enqueue_each(task, calls, wait_for, return_state=return_state)
     futures: FutureList[Any] = FutureList()
-    for row in rows:
-        prepared = prepare(task, tuple(row[: len(args)]), dict(zip(kwargs, row[len(args) :], strict=True)), wait_for)
+    for call_args, call_kwargs in calls:
+        prepared = prepare(task, call_args, call_kwargs, wait_for)
         for name, source in sources.items():
             prepared.run.inputs.setdefault(name, []).append(source)
-        futures.append(_start(prepared))
+        futures.append(_start(prepared, runner))
     if return_state:
         futures.wait()
         return [future.state for future in futures]
     return futures
 
 
-def _start(prepared: Prepared) -> TaskRunFuture[Any]:
+def _calls(
+    task: Task[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Give the arguments of each run that is mapped over."""
+    columns = [_elements(value) for value in (*args, *kwargs.values())]
+    length = _common_length(task, [column for column in columns if isinstance(column, list)])
+    rows = [[column[row] if isinstance(column, list) else column.value for column in columns] for row in range(length)]
+    return [(tuple(row[: len(args)]), dict(zip(kwargs, row[len(args) :], strict=True))) for row in rows]
+
+
+def _start(prepared: Prepared, runner: TaskRunner | None) -> TaskRunFuture[Any]:
     run = prepared.run
     if run.flow_run is not None and run.flow_run.root.pause_request is not None:
         from alisio.engine.pausing import pause_before_submitting
@@ -102,7 +123,7 @@ def _start(prepared: Prepared) -> TaskRunFuture[Any]:
     if run.flow_run is not None:
         run.flow_run.futures.add(future)
         future.add_done_callback(run.flow_run.future_ended)
-    runner = _runner(run.flow_run)
+    runner = runner or _runner(run.flow_run)
     call = partial(copy_context().run, _execute, prepared, future, runner)
     _after(futures_in(prepared.found.values()), lambda: _hand_over(runner, call, future))
     return future

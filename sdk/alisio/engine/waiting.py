@@ -50,3 +50,24 @@ def checked_futures(caller: str, futures: Iterable[Any]) -> list[Any]:
             kind = type(future).__name__
             raise TypeError(f"{caller} takes futures, as task.submit(…) gives them, not {kind}: {future!r:.80}")
     return wanted
+
+
+def resolve_futures_to_states(value: Any) -> Any:
+    """Wait for the futures in a value, and put their states in their place; it is not changed, but copied."""
+    return _resolved(value, lambda future: future.state)
+
+
+def resolve_futures_to_results(value: Any) -> Any:
+    """Wait for the futures in a value, and put their results in their place, as `result` gives them."""
+    return _resolved(value, lambda future: future.result())
+
+
+def _resolved(value: Any, replace: Callable[[TaskRunFuture[Any]], Any]) -> Any:
+    from alisio.engine.arguments import find, futures_in, substitute
+    from alisio.futures import TaskRunFuture
+
+    found = find(value, None)
+    if found is None:
+        return value
+    wait_for_all(futures_in([found]))
+    return substitute(value, lambda link, _: replace(link) if isinstance(link, TaskRunFuture) else link)

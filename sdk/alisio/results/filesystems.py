@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from alisio.exceptions import ResultError
@@ -17,17 +18,21 @@ class FileSystemStorage:
     Args:
         url: Such as `gs://bucket/results`. Options, such as credentials, are those that fsspec finds in its own
             configuration and in the environment.
+        options: More of them; they go before these.
+        address: What others are to know it by, where the URL alone is not enough to read from it.
 
     Raises:
         ResultError: fsspec, or the package for this kind of address, is not installed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, options: Mapping[str, Any] | None = None, address: str | None = None) -> None:
         self.url = url.rstrip("/")
+        self._options = dict(options or {})
+        self._address = address or self.url
         try:
             from fsspec.core import url_to_fs
 
-            found: tuple[Any, str] = url_to_fs(self.url)
+            found: tuple[Any, str] = url_to_fs(self.url, **self._options)
         except (ImportError, ValueError) as error:
             raise ResultError(
                 f"results on {url} need a package: install `alisio[fsspec]`, and that of the file system: {error}"
@@ -64,7 +69,12 @@ class FileSystemStorage:
 
     def location_of(self, key: str) -> str:
         """Give the address of the file at a key."""
-        return f"{self.url}/{checked_key(key, self.url)}"
+        return f"{self._address}/{checked_key(key, self.url)}"
+
+    def below(self, folder: str) -> FileSystemStorage:
+        """Give the store of a folder in it."""
+        checked_key(folder, self.url)
+        return FileSystemStorage(f"{self.url}/{folder}", self._options, f"{self._address}/{folder}")
 
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{checked_key(key, self.url)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from string import Formatter
@@ -27,10 +28,25 @@ SerializerOption: TypeAlias = "str | Serializer"
 
 SERIALIZERS = ("pickle", "json", "compressed/pickle", "compressed/json")
 KEY_FIELDS = ("flow_run", "parameters", "task_run")
+BLOCK_SCHEME = "block://"
+_BLOCKS_OF_FILES = frozenset(
+    {
+        "local-file-system",
+        "remote-file-system",
+        # Those of Prefect's other packages: taken for folders, results would quietly lie on this machine.
+        "azure-blob-storage-container",
+        "gcs-bucket",
+        "s3-bucket",
+        "smb",
+    }
+)
+"""The slugs that name blocks in any case; those of blocks of one's own do where their class was imported."""
 _STORAGE_METHODS = ("exists", "read", "write")
 _BLOCK_METHODS = ("read_path", "write_path")
 _SERIALIZER_METHODS = ("dumps", "loads")
-_A_STORAGE = "a folder, an address such as s3://bucket/results, or an object with read, write and exists"
+_A_STORAGE = (
+    "a folder, an address such as s3://bucket/results, TYPE/NAME of a block, or an object with read, write and exists"
+)
 
 
 class ResultKeywords(TypedDict, total=False):
@@ -39,8 +55,9 @@ class ResultKeywords(TypedDict, total=False):
     Attributes:
         persist_result: Whether to store what it returns; by default as the run around it does, or, where that says
             nothing, if another of these options is given, and else as `ALISIO_RESULTS_PERSIST_BY_DEFAULT` says.
-        result_storage: Where: a folder, an address such as `s3://bucket/results`, or an object with the methods of
-            `ResultStorage`; by default as the run around it, else in `ALISIO_LOCAL_STORAGE_PATH`.
+        result_storage: Where: a folder, an address such as `s3://bucket/results`, a saved block such as
+            `local-file-system/results` (see `absolute_place`), or an object with the methods of `ResultStorage`; by
+            default as the run around it, else in `ALISIO_LOCAL_STORAGE_PATH`.
         result_serializer: How: `"pickle"`, `"json"`, `"compressed/pickle"`, `"compressed/json"`, or an object with
             the methods of `Serializer`; by default as the run around it, else `"pickle"`.
         cache_result_in_memory: Whether a stored result is kept in memory too; otherwise it is read when needed.
@@ -103,7 +120,7 @@ def checked_options(kind: str, name: str, keywords: Mapping[str, Any]) -> Result
         keywords: What was given; None: nothing.
 
     Returns:
-        The options; a relative folder is taken from where this process works now.
+        The options; a relative folder is taken from where this process works now, and a block is not loaded yet.
 
     Raises:
         TypeError: There is no such option.
@@ -123,9 +140,29 @@ def checked_options(kind: str, name: str, keywords: Mapping[str, Any]) -> Result
 
 
 def absolute_place(place: str | os.PathLike[str]) -> str:
-    """Give the absolute path of a folder; an address stays as it is."""
+    """Give the absolute path of a folder, or the address of a block; any other address stays as it is.
+
+    A text of two parts, `TYPE/NAME`, is a block where the first is the slug of a type of blocks that hold files: one of
+    `_BLOCKS_OF_FILES`, or one whose class was imported before. All else is a folder, and so is `./TYPE/NAME`.
+    """
     text = os.fspath(place)
-    return text if "://" in text else os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
+    if "://" in text:
+        return text
+    if isinstance(place, str) and names_block(text):
+        return BLOCK_SCHEME + text
+    return os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
+
+
+def names_block(text: str) -> bool:
+    """Tell whether a text names a block that holds files, by the slug of its type and its own name."""
+    slug, _, name = text.partition("/")
+    return bool(name) and "/" not in name and (slug in _BLOCKS_OF_FILES or _is_imported(slug))
+
+
+def _is_imported(slug: str) -> bool:
+    # Looked for only where blocks are in use already: they are much to import.
+    core = sys.modules.get("alisio.blocks.core")
+    return core is not None and core.holds_files(slug)
 
 
 class ResultRules(NamedTuple):
@@ -133,7 +170,7 @@ class ResultRules(NamedTuple):
 
     Attributes:
         persist: Whether they are stored.
-        storage: Where: a folder's path, an address, or a store.
+        storage: Where: a folder's path, an address (`block://TYPE/NAME` is a block's), or a store.
         serializer: How: one of `SERIALIZERS`, or an object.
         refresh: Whether tasks that say nothing else are run though their results are in a cache.
     """

@@ -7,7 +7,9 @@ import inspect
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
+from alisio.exceptions import BlockError, ResultError
 from alisio.results.keys import checked_key
+from alisio.results.options import BLOCK_SCHEME
 from alisio.utilities.files import write_whole
 
 
@@ -117,7 +119,11 @@ class BlockStorage:
 
 
 def open_storage(storage: Any) -> ResultStorage:
-    """Give the store of an option: that of a folder's path or an address, that a block makes, or the object itself."""
+    """Give the store of an option: that of a folder's path or an address, that a block makes, or the object itself.
+
+    Raises:
+        ResultError: It is the name of a block that is not there, or holds no files; or what opens it is missing.
+    """
     if isinstance(storage, str):
         return _opened(storage)
     if hasattr(storage, "opened_storage"):
@@ -127,8 +133,40 @@ def open_storage(storage: Any) -> ResultStorage:
     return cast(ResultStorage, storage)
 
 
-@functools.lru_cache(maxsize=256)
 def _opened(place: str) -> ResultStorage:
+    if place.startswith(BLOCK_SCHEME):
+        from alisio.settings import current_settings
+
+        settings = current_settings()
+        # Tests, and programs that talk to several servers, have other blocks by the same name there.
+        return _block_storage(
+            place.removeprefix(BLOCK_SCHEME), f"{settings.api_url} {settings.api_database_connection_url}"
+        )
+    return _place_storage(place)
+
+
+@functools.lru_cache(maxsize=64)
+def _block_storage(named: str, _server: str) -> ResultStorage:
+    """Load a block and give the store that it is; a process loads it once."""
+    from alisio.blocks.core import Block
+    from alisio.blocks.storing import load
+
+    slug, name, *below = named.split("/")
+    try:
+        block: Any = load(Block, slug, name, validate=True)
+    except BlockError as error:
+        raise ResultError(
+            f"result_storage {slug}/{name}: {error}; save that block first (a folder of this name is written "
+            f"./{slug}/{name}, and a bucket such as s3://bucket/folder)"
+        ) from error
+    if not hasattr(block, "read_path"):
+        raise ResultError(f"result_storage {slug}/{name}: a {type(block).__name__} holds no files")
+    storage = open_storage(block)
+    return storage.below("/".join(below)) if below and hasattr(storage, "below") else storage
+
+
+@functools.lru_cache(maxsize=256)
+def _place_storage(place: str) -> ResultStorage:
     scheme, mark, _ = place.partition("://")
     if not mark:
         return FolderStorage(Path(place))

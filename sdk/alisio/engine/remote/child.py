@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Any
 
+from alisio.engine.entrypoints import only_loading
 from alisio.engine.remote.channel import Channel
 from alisio.engine.remote.jobs import Job
 from alisio.engine.remote.transfer import unpack
@@ -37,6 +38,7 @@ class _Child:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's: the flow's process decides what it means
         signal.signal(signal.SIGTERM, self._on_sigterm)
         threading.Thread(target=self._read, name="alisio-jobs", daemon=True).start()
+        self._write(("ready", None))
         while (job := self._jobs.get()) is not None:
             self._busy = True
             answer = execute(job, self._emit)
@@ -78,7 +80,9 @@ def _leave(code: int = 0) -> None:
 def _initialize(first_call: bytes) -> None:
     """Call what the task runner's user wants called first; if that fails, the process can do no task."""
     try:
-        unpack(first_call)()
+        with only_loading():  # a file that calls its flow would start processes in here, and those others
+            call = unpack(first_call)
+        call()
     except BaseException:
         traceback.print_exc()
         _leave(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import secrets
 import sys
 from collections import Counter
 from datetime import datetime
@@ -122,29 +123,39 @@ def gathering(definition: Task[Any, Any]) -> Task[Any, Any]:
     return twin
 
 
+def facts_within(run: TaskRun | FlowRun) -> bytes:
+    """Pack what another process is to know of a run whose code it is called from, a flow's own code among it."""
+    # Many processes may count the runs within it at once: each has a range of its own.
+    return _packed_facts(_facts(run, secrets.randbelow(2**20), None))
+
+
+def _facts(run: TaskRun | FlowRun, number: int, timeout: float | None) -> TaskFacts:
+    definition = run.definition
+    return TaskFacts(
+        id=run.id,
+        name=run.name,
+        number=number,
+        task_name=definition.name,
+        task_key=definition.task_key if isinstance(definition, Task) else "",
+        tags=run.tags,
+        run_count=run.run_count,
+        log_prints=run.log_prints,
+        results=run.results,
+        tags_around=current_tags.get(),
+        timeout=timeout,
+        is_async=definition.is_async,
+        python=sys.version_info[:2],
+        assets=definition.assets if isinstance(definition, Task) else (),
+    )
+
+
 def job_of(run: TaskRun, invoke: Invoke, flow: bytes) -> Job:
     """Make the job of one attempt of a task run.
 
     Raises:
         TransferError: The function, or an argument, cannot travel; the message says which, and what in it.
     """
-    definition = run.definition
-    facts = TaskFacts(
-        id=run.id,
-        name=run.name,
-        number=run.index,
-        task_name=definition.name,
-        task_key=definition.task_key,
-        tags=run.tags,
-        run_count=run.run_count,
-        log_prints=run.log_prints,
-        results=run.results,
-        tags_around=current_tags.get(),
-        timeout=invoke.timeout,
-        is_async=definition.is_async,
-        python=sys.version_info[:2],
-        assets=definition.assets,
-    )
+    facts = _facts(run, run.index, invoke.timeout)
     try:
         call = pack((invoke.function, invoke.args, invoke.kwargs, run.parameters))
     except Exception as error:

@@ -10,14 +10,15 @@ from datetime import datetime
 from typing import Any, cast
 
 from alisio.contract.states import StateType
-from alisio.engine.outbox import LogEntry, Outbox
+from alisio.engine.jsonable import clean_text
+from alisio.engine.outbox import MAX_LOG_MESSAGE, LogEntry, Outbox
 from alisio.engine.remote.errors import received
 from alisio.engine.remote.transfer import unpack
 from alisio.engine.remote.worker import Answer, Frame, shown_elsewhere
 from alisio.engine.runs import FlowRun, TaskRun
 from alisio.exceptions import TransferError
 from alisio.logging import RunLogger
-from alisio.logging.records import NOTE, Note
+from alisio.logging.records import NOTE, Note, names_of
 
 PATIENCE_SECONDS = 5.0
 """How long to wait for news that were sent before an answer and have not arrived."""
@@ -99,12 +100,14 @@ class Listener:
                 self._absorb(self._early.pop(number))
 
     def _absorb(self, frame: Mapping[str, Any]) -> None:
-        outbox, lines = self._run.outbox, frame.get("logs", ())
+        outbox, elsewhere = self._run.outbox, shown_elsewhere(frame)
         if outbox is not None:
             _put(outbox, frame, self._run)
-        if shown_elsewhere(frame):
-            for line in lines:
-                _show(line, self._run)
+        for line in frame.get("logs", ()):
+            if "send_to_api" not in line and outbox is not None:  # a handler has kept it where it was written
+                outbox.put_log(_entry(line, self._run))
+            if elsewhere:
+                _handle(line, self._run)
 
 
 def opened(answer: Answer, run: TaskRun) -> Any:
@@ -139,29 +142,36 @@ def _put(outbox: Outbox, frame: Mapping[str, Any], run: TaskRun) -> None:
         from alisio.engine.lineage import take_metadata
 
         take_metadata(run, row)
-    for line in frame.get("logs", ()):
-        outbox.put_log(_entry(line, run))
     outbox.miss_logs(frame.get("dropped_logs", 0))
 
 
 class _RunElsewhere:
-    """What the console says a line belongs to. It has no outbox: the line is in it already."""
+    """What handlers are told that a line belongs to. As its outbox it keeps the line as the worker has told it."""
 
-    outbox = None
-
-    def __init__(self, line: Mapping[str, Any], run: TaskRun) -> None:
+    def __init__(self, line: dict[str, Any], run: TaskRun) -> None:
+        self.outbox = self if run.outbox is not None and line.get("send_to_api") else None
+        self._line = line
+        self._run = run
         own = line.get("task_run_id") == str(run.id)
         self.name = run.name if own else f"{run.name}/…"
-        self.flow_run = run.flow_run
+        self.flow_run = getattr(run, "flow_run", None)  # a flow's own code may have told it
         self.definition = run.definition
         self.id = self.task_run_id = run.id
 
+    def put_log(self, entry: LogEntry) -> None:
+        """Keep the line, with the message that the handler's formatter has made of its own."""
+        assert self._run.outbox is not None
+        line = {**self._line, "message": clean_text(entry.message, MAX_LOG_MESSAGE)}
+        del line["send_to_api"]
+        self._run.outbox.put_log(_entry(line, self._run))
 
-def _show(line: Mapping[str, Any], run: TaskRun) -> None:
+
+def _handle(line: dict[str, Any], run: TaskRun) -> None:
     """Give a line to the handlers of this process, as if it had been logged here."""
     message = line["message"]
     record = logging.LogRecord(line["logger"], line["level"], "", 0, message, None, None)
     record.created = datetime.fromisoformat(line["timestamp"]).timestamp()
     record.msecs = record.created % 1 * 1_000
-    record.__dict__[NOTE] = Note(cast(Any, _RunElsewhere(line, run)))
+    elsewhere = cast(Any, _RunElsewhere(line, run))
+    record.__dict__.update({**names_of(elsewhere), NOTE: Note(elsewhere)})
     logging.getLogger(line["logger"]).handle(record)

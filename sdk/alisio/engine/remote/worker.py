@@ -6,6 +6,7 @@ subflows that the task runs itself. The states of the task run are the flow's to
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -17,18 +18,21 @@ from typing import Any, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from alisio.context import current_flow_run, current_tags, current_task_run
+from alisio.engine.base_run import Run
 from alisio.engine.drivers import drive, drive_async, run_coroutine
 from alisio.engine.effects import Call, Effect, Invoke
 from alisio.engine.entrypoints import only_loading
-from alisio.engine.outbox import Outbox
+from alisio.engine.outbox import LogEntry, Outbox
 from alisio.engine.remote.errors import Sent, sent
 from alisio.engine.remote.jobs import Job, TaskFacts, settings_of, task_run_of
 from alisio.engine.remote.transfer import explained, pack, unpack
 from alisio.engine.rules import describe
-from alisio.engine.runs import TaskRun
+from alisio.engine.runs import FlowRun, TaskRun
 from alisio.engine.transacting import aborted
 from alisio.exceptions import TransferError
 from alisio.logging import RunLogger, capture_prints, set_up
+from alisio.logging.handlers import APILogHandler
+from alisio.settings import read_values
 
 GATHER_SECONDS = 0.05
 """How long news are gathered before they are sent."""
@@ -38,6 +42,10 @@ AT_ONCE = 100
 
 PROCESS = uuid4().hex
 """Which process this is: a flow's own shows log lines itself."""
+
+_bringing = threading.Lock()
+_own_settings: dict[str, str | None] = {}
+"""What this process's own variables said before jobs have brought settings."""
 
 Frame: TypeAlias = dict[str, Any]
 Emit: TypeAlias = Callable[[Frame], None]
@@ -55,6 +63,29 @@ class Answer(NamedTuple):
     values: Mapping[str, bytes] = {}
 
 
+class RelayHandler(APILogHandler):
+    """Sends a line to the flow's process, whose handlers do with it what they would do with one of its own."""
+
+    def takes(self, record: logging.LogRecord) -> bool:
+        """Take all: whether a line is kept is for the handlers of the flow's process to say."""
+        return True
+
+    def entry_of(self, record: logging.LogRecord, run: Run, message: str) -> LogEntry:
+        """Make what the outbox takes of a line."""
+        entry = _OpenEntry(record.created, record.levelno, record.name, message, run)
+        entry.send_to_api = bool(getattr(record, "send_to_api", True))
+        return entry
+
+
+class _OpenEntry(LogEntry):
+    """A line of which nobody has said whether it is kept."""
+
+    send_to_api: bool
+
+    def to_line(self, root: FlowRun) -> dict[str, Any]:
+        return {**super().to_line(root), "send_to_api": self.send_to_api}
+
+
 def execute(job: Job, emit: Emit) -> Answer:
     """Call the function of a job.
 
@@ -69,11 +100,11 @@ def execute(job: Job, emit: Emit) -> Answer:
 
 
 def _execute(job: Job, emit: Emit) -> Answer:
-    relay = _Relay(emit)
+    relay = Relay(emit)
     began = time.monotonic()
     try:
-        os.environ.update(settings_of(job))
-        set_up(console=False)
+        bring(settings_of(job))
+        set_up(console=False, relay=RelayHandler)
         run, facts = task_run_of(job, relay.outbox)
         if run.log_prints:
             capture_prints()
@@ -83,10 +114,10 @@ def _execute(job: Job, emit: Emit) -> Answer:
         current_tags.set(facts.tags_around)
         relay.start()
         value = _packed(_call(job, run, facts), facts)
-        _wait_for_all_within(run)
+        wait_for_all_within(run)
         return Answer(value, None, time.monotonic() - began, _values_set(run))
     except Exception as error:
-        _wait_for_all_within(current_task_run.get())
+        wait_for_all_within(current_task_run.get())
         return Answer(None, sent(error), time.monotonic() - began)
     except BaseException as error:  # it is being stopped, and what runs within it is not waited for
         return Answer(None, sent(error), time.monotonic() - began)
@@ -94,7 +125,24 @@ def _execute(job: Job, emit: Emit) -> Answer:
         relay.finish()
 
 
-def _wait_for_all_within(run: TaskRun | None) -> None:
+def bring(settings: Mapping[str, str]) -> None:
+    """Have the settings of a job's flow hold, and none that an earlier job, maybe of another flow, has brought."""
+    with _bringing:
+        for name in [name for name in _own_settings if name not in settings]:
+            own = _own_settings.pop(name)
+            if own is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = own
+        present = {name: each.value for name, each in read_values().items()} if settings else {}
+        if all(present.get(name) == value for name, value in settings.items()):
+            return  # as they do in the flow's own process, whose variables are left alone
+        for name, value in settings.items():
+            _own_settings.setdefault(name, os.environ.get(name))
+            os.environ[name] = value
+
+
+def wait_for_all_within(run: TaskRun | None) -> None:
     """Let the tasks end that the task has submitted: they run in this process."""
     if run is None or run.flow_run is None:
         return
@@ -158,7 +206,7 @@ class _RelayOutbox(Outbox):
         """Leave the root to its own process."""
 
 
-class _Relay:
+class Relay:
     """Takes the news of one job out of its outbox."""
 
     def __init__(self, emit: Emit) -> None:
@@ -198,19 +246,19 @@ class _Courier:
     """One thread a process, which sends what is gathered."""
 
     def __init__(self) -> None:
-        self._relays: set[_Relay] = set()
+        self._relays: set[Relay] = set()
         self._changing = threading.Lock()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def add(self, relay: _Relay) -> None:
+    def add(self, relay: Relay) -> None:
         with self._changing:
             self._relays.add(relay)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="alisio-courier", daemon=True)
                 self._thread.start()
 
-    def remove(self, relay: _Relay) -> None:
+    def remove(self, relay: Relay) -> None:
         with self._changing:
             self._relays.discard(relay)
 

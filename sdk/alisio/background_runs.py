@@ -1,0 +1,128 @@
+"""Running a task that was asked for in the background: what the worker's process does."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
+
+from alisio.background import BackgroundFuture, load_task
+from alisio.context import current_flow_run
+from alisio.engine.arguments import rebuilt
+from alisio.engine.places import key_of_attempt
+from alisio.engine.provenance import LEAVES
+from alisio.engine.runs import FlowRun
+from alisio.exceptions import ApiUnreachableError, MissingResultError
+from alisio.flows import Flow
+from alisio.logging import get_run_logger
+from alisio.results.background import forget, read_arguments, store_failure
+from alisio.results.store import ResultRecord, ResultStore
+from alisio.states import State
+from alisio.tasks import Task
+from alisio.utilities.annotations import Annotation, opaque, quote
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+_AWAY_SECONDS = 5.0
+"""How long to wait before a server is asked again that did not answer."""
+
+
+class TaskFlow(Flow[P, R]):
+    """A flow around one task, whose runs begin with the retries that their deployment says."""
+
+    def retry_facts(self) -> dict[str, Any]:
+        """Say nothing of retries: only the task knows, and that is still to be loaded."""
+        return {}
+
+
+def _run_task(entrypoint: str, arguments: str) -> Any:
+    """Run a task with arguments that were stored.
+
+    Args:
+        entrypoint: Where it is: `path/to/file.py:task`, relative to the working folder.
+        arguments: The key under which they are stored.
+
+    Returns:
+        What the task returned.
+    """
+    run = cast(FlowRun, current_flow_run.get())
+    try:
+        task = load_task(entrypoint, Path.cwd())
+        _retried(run, task.retries)
+        return _result_of(run, task, arguments)
+    except Exception as error:
+        store_failure(arguments, error)
+        # The task has had its retries: those of the run are for attempts that never came so far.
+        _retried(run, run.job.get("retries_used", 0))
+        raise
+
+
+def _forget(_flow: object, flow_run: Any, _state: object) -> None:
+    """Remove the arguments of a task that has COMPLETED: an attempt that follows takes the result."""
+    forget(flow_run.parameters["arguments"])
+
+
+run_task = TaskFlow(_run_task, name="run-task", persist_result=True, on_completion=[_forget])
+"""What the deployments of background tasks run."""
+
+
+def _retried(run: FlowRun, retries: int) -> None:
+    """Have the server begin a run again this often, counted from its first attempt."""
+    if run.supervised and run.outbox is not None:
+        run.retry_facts = {"retries": retries}
+        run.outbox.tell_facts()
+
+
+def _result_of(run: FlowRun, task: Task[..., Any], arguments: str) -> Any:
+    from alisio.engine.drivers import run_coroutine
+
+    try:
+        given = read_arguments(arguments)
+    except MissingResultError:
+        # The attempt before has removed them, and was cut off before that was known; or a person retries the run.
+        if (earlier := _earlier_result(run)) is None:
+            raise
+        return earlier.result
+    args, kwargs, wait_for = (_with_ends(each) for each in given)
+    if wait_for:
+        kwargs = {**kwargs, "wait_for": wait_for}
+    called = partial(task, *args, **kwargs, return_state=True)
+    state: Any = run_coroutine(called()) if task.is_async else called()
+    return state.result()
+
+
+def _earlier_result(run: FlowRun) -> ResultRecord | None:
+    store = ResultStore()
+    keys = (key_of_attempt(run, attempt) for attempt in range(run.run_count - 1, 0, -1))
+    return next((store.read(key) for key in keys if store.exists(key)), None)
+
+
+def _with_ends(value: Any, around: tuple[int, ...] = ()) -> Any:
+    """Wait for the background tasks whose futures are in a value, and put their final states in their place.
+
+    Args:
+        value: What was stored; it is not changed.
+        around: The ids of what it lies in: what holds itself is left alone.
+    """
+    if type(value) in LEAVES or id(value) in around:
+        return value
+    if isinstance(value, BackgroundFuture):
+        return _end_of(value)
+    if isinstance(value, quote) or (isinstance(value, opaque) and not isinstance(value.value, BackgroundFuture)):
+        return value
+    if isinstance(value, Annotation):
+        return type(value)(_with_ends(value.value, around))
+    within = (*around, id(value))
+    return rebuilt(value, lambda part: _with_ends(part, within))
+
+
+def _end_of(future: BackgroundFuture[Any]) -> State[Any]:
+    """Wait for a background task, also while the server is away."""
+    while True:
+        try:
+            future.wait()
+            return future.state
+        except ApiUnreachableError as error:
+            get_run_logger().warning("it waits for background task %s: %s", future.flow_run_id, error)
+            time.sleep(_AWAY_SECONDS)
