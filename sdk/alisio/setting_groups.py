@@ -26,6 +26,8 @@ class SettingsGroup:
         Raises:
             AttributeError: There is none of either.
         """
+        if name.startswith("_"):  # what copies it, or shows it, asks for such
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         whole = self._start + name
         names = {field.name for field in fields(Settings)}
         if whole in names:

@@ -129,7 +129,7 @@ def read_values(environment: Mapping[str, str] | None = None) -> dict[str, Setti
         SettingsError: A value cannot be used, or the file of profiles cannot be read.
     """
     env = os.environ if environment is None else environment
-    home = _home(env)
+    home = home_of(env)
     document = _read_profiles(home)
     profile, source = _active_profile(env, document, home)
     stored = document["profiles"].get(profile, {})
@@ -221,7 +221,8 @@ def _required(text: Mapping[str, str | None], name: str) -> str:
     return value
 
 
-def _home(env: Mapping[str, str]) -> Path:
+def home_of(env: Mapping[str, str]) -> Path:
+    """Give the home that variables name, as an absolute path."""
     return Path(env.get("ALISIO_HOME") or DEFAULT_HOME).expanduser().absolute()
 
 
@@ -259,7 +260,7 @@ def _active_profile(env: Mapping[str, str], document: Mapping[str, Any], home: P
 
 
 def _change_profile(change: Callable[[dict[str, Any]], object]) -> str:
-    home = _home(os.environ)
+    home = home_of(os.environ)
     document = _read_profiles(home)
     name, _ = _active_profile(os.environ, document, home)
     change(document["profiles"].setdefault(name, {}))

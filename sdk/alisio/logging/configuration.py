@@ -9,9 +9,10 @@ import threading
 from typing import TYPE_CHECKING
 
 from alisio.logging.handlers import APILogHandler, ConsoleHandler
+from alisio.utilities.forks import whole_in_forks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from alisio.settings import Settings
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 OVERRIDES = tuple(f"ALISIO_LOGGING_{section}_" for section in ("FILTERS", "FORMATTERS", "HANDLERS", "LOGGERS", "ROOT"))
 """What the names of variables begin with that lie over the file's entries."""
 
-_lock = threading.Lock()
+_lock = whole_in_forks(threading.Lock())
 _done: object = None
 _console = True
+_relay: Callable[[], logging.Handler] | None = None
 _places: list[Place] = []
 _untouched: dict[logging.Logger, tuple[int, bool]] = {}
 """Of each logger that has a place, its level and whether it propagated, before it had one."""
@@ -77,17 +79,21 @@ class Place:
             handler.close()
 
 
-def set_up(settings: Settings | None = None, *, console: bool = True) -> None:
+def set_up(
+    settings: Settings | None = None, *, console: bool = True, relay: Callable[[], logging.Handler] | None = None
+) -> None:
     """Put the handlers in their places; where nothing has changed since the last call, nothing is done.
 
     Args:
         settings: In place of those that hold now.
         console: Whether lines are shown on stderr as well; the first call in a process decides.
+        relay: Makes what takes the place of each handler, in a worker: the flow's process has the handlers, and what
+            comes to both would be written twice; the first call decides likewise.
 
     Raises:
         SettingsError: The file of the logging's settings, or a variable that lies over it, cannot be used.
     """
-    global _done, _console
+    global _done, _console, _relay
     from alisio.settings import current_settings
 
     chosen = settings or current_settings()
@@ -99,7 +105,7 @@ def set_up(settings: Settings | None = None, *, console: bool = True) -> None:
         if _done == wanted:
             return
         if _done is None:
-            _console = console
+            _console, _relay = console, relay
             if console and sys.excepthook is sys.__excepthook__:
                 sys.excepthook = _show_user_code
         if at is None and not overrides:
@@ -107,14 +113,14 @@ def set_up(settings: Settings | None = None, *, console: bool = True) -> None:
         else:
             from alisio.logging.files import places_of
 
-            places = places_of(None if at is None else path, overrides, chosen, console=_console)
+            places = places_of(None if at is None else path, overrides, chosen, console=_console, relay=_relay)
         _replace(places)
         APILogHandler.enabled = chosen.logging_to_api_enabled
         _done = wanted
 
 
 def _default_places(settings: Settings) -> list[Place]:
-    handlers: list[logging.Handler] = [APILogHandler()]
+    handlers: list[logging.Handler] = [APILogHandler() if _relay is None else _relay()]
     if _console:
         handlers.append(ConsoleHandler())
     places = [Place("alisio", handlers, settings.logging_level, False)]
@@ -124,7 +130,7 @@ def _default_places(settings: Settings) -> list[Place]:
 def extra_places(settings: Settings, handlers: list[logging.Handler]) -> list[Place]:
     """Give the places of the loggers that `ALISIO_LOGGING_EXTRA_LOGGERS` names; a level that one has stays."""
     names = [name for name in settings.logging_extra_loggers if name != "alisio" and not name.startswith("alisio.")]
-    own = {place.logger.name for place in _places}
+    own = {place.logger.name for place in _places if place.level is not None}
     return [
         Place(
             name,
@@ -144,9 +150,17 @@ def _replace(places: list[Place]) -> None:
         place.take()
     for place in before:
         place.leave()
-    for logger in {place.logger for place in before} - {place.logger for place in places}:
-        level, logger.propagate = _untouched.pop(logger)
-        logger.setLevel(level)
+    for logger in {place.logger for place in before}:
+        then, now = ([place for place in each if place.logger is logger] for each in (before, places))
+        level, propagate = _untouched[logger] if now else _untouched.pop(logger)
+        if _say(then, "level") and not _say(now, "level"):
+            logger.setLevel(level)
+        if _say(then, "propagate") and not _say(now, "propagate"):
+            logger.propagate = propagate
+
+
+def _say(places: list[Place], what: str) -> bool:
+    return any(getattr(place, what) is not None for place in places)
 
 
 def _show_user_code(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -10,7 +10,7 @@ import logging.config
 import re
 import string
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,14 @@ _DEFAULT: dict[str, Any] = {
 """What holds where there is no file: the same as `alisio.logging.configuration` does without this module."""
 
 
-def places_of(path: Path | None, overrides: Mapping[str, str], settings: Settings, *, console: bool) -> list[Place]:
+def places_of(
+    path: Path | None,
+    overrides: Mapping[str, str],
+    settings: Settings,
+    *,
+    console: bool,
+    relay: Callable[[], logging.Handler] | None = None,
+) -> list[Place]:
     """Read a file, and make what it describes.
 
     Args:
@@ -58,6 +65,7 @@ def places_of(path: Path | None, overrides: Mapping[str, str], settings: Setting
         overrides: Values by the names of variables.
         settings: Those that hold.
         console: Whether lines are shown; otherwise handlers that write to stdout or stderr are left out.
+        relay: Makes what takes the place of each handler; those of the file are not made then.
 
     Raises:
         SettingsError: Something of it cannot be used.
@@ -67,6 +75,8 @@ def places_of(path: Path | None, overrides: Mapping[str, str], settings: Setting
         config = _filled(_document(path), {name: each.value or "" for name, each in read_values().items()})
         _check(config)
         _override(config, overrides)
+        if relay is not None:
+            config["handlers"], config["formatters"] = {name: {"()": relay} for name in config["handlers"]}, {}
         return _made(config, settings, console)
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from error

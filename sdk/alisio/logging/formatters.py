@@ -65,7 +65,9 @@ class ConsoleFormatter(logging.Formatter):
             level = colours.of_level(level, record.levelno)
             message = message if state is None else colours.of_state(message, state)
         line = f"{clock}.{int(record.msecs):03d}  {level} {where}  {message}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if record.exc_info:
+            line += f"\n{self.formatException(record.exc_info)}"
+        return f"{line}\n{self.formatStack(record.stack_info)}" if record.stack_info else line
 
 
 PrefectFormatter = ConsoleFormatter
@@ -109,6 +111,8 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             content["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            content["stack"] = self.formatStack(record.stack_info)
         return json.dumps(content, indent=self._indent, ensure_ascii=False)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import builtins
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from alisio.context import current_flow_run, current_task_run, innermost_run
 from alisio.logging.records import NOTE, Note, names_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RunLogger", "disable_run_logger", "flow_run_logger", "get_logger", "get_run_logger", "task_run_logger"]
 
 _OURS = "alisio"
-_print = builtins.print
+_captures: WeakSet[Callable[..., None]] = WeakSet()
 _disabled: ContextVar[bool] = ContextVar("alisio_run_loggers_disabled", default=False)
 
 
@@ -47,6 +48,17 @@ class RunLogger(logging.LoggerAdapter[logging.Logger]):
         """Name the run in the record."""
         kwargs["extra"] = {NOTE: Note(self.run), **names_of(self.run), **(self.extra or {}), **kwargs.get("extra", {})}
         return msg, kwargs
+
+    def getChild(self, suffix: str, extra: Mapping[str, Any] | None = None) -> RunLogger:  # noqa: N802  # likewise
+        """Give one for the same run whose name goes on with a dot and this.
+
+        Args:
+            suffix: What its name ends with.
+            extra: Attributes that all its records have besides.
+        """
+        child = RunLogger(self.run, **{**(self.extra or {}), **(extra or {})})
+        child.logger = self.logger.getChild(suffix)
+        return child
 
     def failure(self, level: int, message: str, error: BaseException, state: StateType | None = None) -> None:
         """Log one line for people, whose stored copy has the traceback below it."""
@@ -95,13 +107,23 @@ def flow_run_logger(flow_run: FlowRunView, flow: Any = None, **kwargs: Any) -> R
         flow_run: The run.
         flow: Not used, as the run knows its flow.
         kwargs: Attributes that its records have, for formats and filters.
+
+    Raises:
+        TypeError: It is something else, such as a run that a client has read.
     """
-    return RunLogger(flow_run._run, **kwargs)
+    return RunLogger(_run_of(flow_run, "flow_run_logger"), **kwargs)
 
 
 def task_run_logger(task_run: TaskRunView, task: Any = None, **kwargs: Any) -> RunLogger:
     """Give the logger of a task run that a hook was given; see `flow_run_logger`."""
-    return RunLogger(task_run._run, **kwargs)
+    return RunLogger(_run_of(task_run, "task_run_logger"), **kwargs)
+
+
+def _run_of(view: Any, caller: str) -> Run:
+    run: Run | None = getattr(view, "_run", None)
+    if run is None:
+        raise TypeError(f"{caller} takes a run as hooks are given it, not {type(view).__name__}: {view!r:.80}")
+    return run
 
 
 @contextmanager
@@ -116,18 +138,24 @@ def disable_run_logger() -> Iterator[None]:
 
 def capture_prints() -> None:
     """Make `print` write to the log of the run it is called in, where that run wants it. It stays so."""
-    if builtins.print is not _print_or_log:
-        global _print
-        _print = builtins.print
-        builtins.print = _print_or_log
+    if builtins.print not in _captures:
+        builtins.print = capture = _print_or_log_over(builtins.print)
+        _captures.add(capture)
 
 
-def _print_or_log(*values: object, **options: Any) -> None:
-    run = current_task_run.get() or current_flow_run.get()
-    elsewhere = options.get("file") not in (None, sys.stdout, sys.stderr)
-    if run is None or not run.log_prints or elsewhere or _disabled.get():
-        _print(*values, **options)
-        return
-    separator = options.get("sep")
-    text = (" " if separator is None else separator).join(str(value) for value in values)
-    RunLogger(run).info("%s", text)
+def _print_or_log_over(below: Callable[..., None]) -> Callable[..., None]:
+    """Make a `print` over another one, which may itself call an earlier one of these."""
+
+    def print_or_log(*values: object, **options: Any) -> None:
+        run = current_task_run.get() or current_flow_run.get()
+        elsewhere = options.get("file") not in (None, sys.stdout, sys.stderr)
+        if run is None or not run.log_prints or elsewhere or _disabled.get():
+            below(*values, **options)
+            return
+        separator = options.get("sep")
+        text = (" " if separator is None else separator).join(str(value) for value in values)
+        RunLogger(run).info("%s", text)
+
+    # As `print` it travels to other processes, and is their own there.
+    print_or_log.__module__, print_or_log.__name__, print_or_log.__qualname__ = "builtins", "print", "print"
+    return print_or_log

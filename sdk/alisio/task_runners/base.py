@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from alisio.engine.drivers import drive, drive_async, run_coroutine
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from alisio.engine.effects import Steps
     from alisio.engine.runs import TaskRun
     from alisio.states import State
+    from alisio.task_runners.opened import OpenTaskRunner
 
 
 class TaskRunner(ABC):
@@ -40,6 +42,20 @@ class TaskRunner(ABC):
             Its final state.
         """
         return run_coroutine(drive_async(steps)) if run.definition.is_async else drive(steps)
+
+    def __enter__(self) -> OpenTaskRunner:
+        """Have tasks run by one like it: `with ThreadPoolTaskRunner() as runner: runner.submit(step, {"n": 1})`."""
+        from alisio.task_runners.opened import OpenTaskRunner
+
+        opened = OpenTaskRunner(self.duplicate())
+        self.__dict__.setdefault("_opened", []).append(opened)
+        return opened
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the tasks; after an error only end those that run, and drop the others."""
+        self.__dict__["_opened"].pop().close(waits=error is None)
 
     @abstractmethod
     def shutdown(self) -> None:

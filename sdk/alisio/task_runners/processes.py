@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 """How often to look whether a worker that says nothing has had its time."""
 
+MAX_FAILED_STARTS = 3
+"""After how many processes in a row that ended before their first task no more are started."""
+
 EXIT_SECONDS = 5.0
 """How long a worker that is told to stop may take, `finally` blocks of tasks included, until it is killed."""
 
@@ -41,7 +44,7 @@ class ProcessPoolTaskRunner(RemoteTaskRunner):
     Args:
         max_workers: How many tasks run at once; by default as many as this process may use processors.
         initializer: What each process calls when it has started, before its first task. A process in which it raises
-            ends, and the task that waited for it is CRASHED.
+            ends, and the task that waited for it is CRASHED. After three such processes in a row no more are started.
         initargs: What it is called with.
 
     Raises:
@@ -66,6 +69,8 @@ class ProcessPoolTaskRunner(RemoteTaskRunner):
         self._changing = threading.Lock()
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
+        self._first_call = b""
+        self._failed_starts = 0
 
     def duplicate(self) -> Self:
         """Make another one with the same options, for one flow run."""
@@ -76,7 +81,16 @@ class ProcessPoolTaskRunner(RemoteTaskRunner):
         return made, (self.max_workers,)
 
     def _open(self) -> None:
-        """Nothing is started before a task needs it."""
+        """Pack what each process calls first; none is started before a task needs it."""
+        if self.initializer is None:
+            return
+        from alisio.engine.remote.transfer import explained, pack, send_own_file_by_value
+
+        send_own_file_by_value()
+        try:
+            self._first_call = pack(partial(self.initializer, *self.initargs))
+        except Exception as error:
+            raise explained(error, "the initializer", (self.initializer, self.initargs), "initializer") from error
 
     def _places(self) -> int:
         return self.max_workers
@@ -85,23 +99,37 @@ class ProcessPoolTaskRunner(RemoteTaskRunner):
         worker = self._take_worker()
         try:
             answer = worker.work(job, listener, timeout)
-        except BaseException:
+        except BaseException as error:
             worker.kill()
+            self._count(worker, error)
             raise
         finally:
             self._give_back(worker)
+        self._failed_starts = 0
         return answer
+
+    def _count(self, worker: _Worker, error: BaseException) -> None:
+        """Give up where it is not a task that ends processes: each task would start another one for nothing."""
+        if self.has_ended():
+            return
+        with self._changing:
+            self._failed_starts = 0 if worker.ready else self._failed_starts + 1
+            if self._failed_starts >= MAX_FAILED_STARTS:
+                name, tries = type(self).__name__, self._failed_starts
+                self._failure = f"{name} starts no more processes, as none of the last {tries} was ready: {error}"
 
     def _take_worker(self) -> _Worker:
         with self._changing:
             if self.has_ended():
                 raise WorkerLostError("its flow run has ended")
+            if self._failure is not None:
+                raise WorkerLostError(self._failure)
             worker = self._idle.pop() if self._idle else None
             if worker is not None:
                 self._busy.add(worker)
                 return worker
         try:
-            worker = _Worker(self._first_call())
+            worker = _Worker(self._first_call)
         except OSError as error:
             raise WorkerLostError(f"no process can be started for it: {error.strerror}") from error
         with self._changing:
@@ -109,18 +137,6 @@ class ProcessPoolTaskRunner(RemoteTaskRunner):
         if self.has_ended():
             worker.kill()
         return worker
-
-    def _first_call(self) -> bytes:
-        """Give what a process calls first, for its way there; nothing where there is none."""
-        if self.initializer is None:
-            return b""
-        from alisio.engine.remote.transfer import explained, pack, send_own_file_by_value
-
-        send_own_file_by_value()
-        try:
-            return pack(partial(self.initializer, *self.initargs))
-        except Exception as error:
-            raise explained(error, "the initializer", (self.initializer, self.initargs), "initializer") from error
 
     def _give_back(self, worker: _Worker) -> None:
         with self._changing:
@@ -143,13 +159,18 @@ class ProcessPoolTaskRunner(RemoteTaskRunner):
 
 
 class _Worker:
-    """A process, and the thread's end of the socket to it."""
+    """A process, and the thread's end of the socket to it.
+
+    Attributes:
+        ready: Whether it has done all that comes before its first task.
+    """
 
     def __init__(self, first_call: bytes) -> None:
         own, child = socket.socketpair()
         self._channel = Channel(own.detach())
         self._told_until = float("inf")
         self._killed = False
+        self.ready = False
         self._flow: bytes | None = None
         with child:
             descriptor = child.fileno()
@@ -178,6 +199,9 @@ class _Worker:
         """
         try:
             self._send(job)
+            if not self.ready:  # its start, with what it calls first, is no part of the time that a task may take
+                self._receive(float("inf"))
+                self.ready = True
             listener.begun()
             deadline = float("inf") if timeout is None else time.monotonic() + timeout + GRACE_SECONDS
             for number in range(1, sys.maxsize):
@@ -233,7 +257,8 @@ class _Worker:
         except subprocess.TimeoutExpired:
             return "its worker process does not answer"
         if code >= 0:
-            return f"its worker process exited with code {code} before the task had ended"
+            before = "the task had ended" if self.ready else "its first task"
+            return f"its worker process exited with code {code} before {before}"
         name = {each.value: f" ({each.name})" for each in signal.Signals}.get(-code, "")
         hint = "; the system does that where memory runs out" if -code == signal.SIGKILL else ""
         return f"its worker process was killed by signal {-code}{name}{hint}"

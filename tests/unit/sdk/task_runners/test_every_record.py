@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from alisio import flow, runtime, task
+import pytest
+
+from alisio import flow, get_run_logger, runtime, task
 from alisio.cache_policies import INPUTS
+from alisio.logging import set_up
+from alisio.settings import current_settings, temporary_settings
 from alisio.transactions import BaseTransaction, get_transaction
 from tests.unit.sdk.conftest import MemoryServer, Style
 from tests.unit.sdk.task_runners.conftest import ALL, REMOTE, MakeRunner, on
@@ -102,3 +106,82 @@ def test_a_value_that_stays_in_the_worker(server: MemoryServer, make_runner: Mak
     locks()
     assert [("gone", "said")] == heard
     assert any("what was set as 'lock' in the transaction stays" in line for line in server.only_run().messages)
+
+
+LOGGING = """
+version: 1
+formatters:
+  plain: {{format: "%(flow_name)s/%(task_run_name)s: %(message)s"}}
+  kept: {{format: "<%(message)s>"}}
+handlers:
+  file: {{class: logging.FileHandler, filename: {path}, formatter: plain, mode: w}}
+  api: {{class: alisio.logging.handlers.APILogHandler, level: WARNING, formatter: kept}}
+loggers:
+  alisio: {{level: INFO, handlers: [file, api], propagate: false}}
+"""
+
+
+@task
+def say() -> None:
+    """Write lines of three kinds."""
+    get_run_logger().info("quiet")
+    get_run_logger().warning("loud")
+    get_run_logger().warning("aside", extra={"send_to_api": False})
+
+
+@on(*ALL)
+def test_lines_go_where_the_flows_process_says(server: MemoryServer, make_runner: MakeRunner, tmp_path: Path) -> None:
+    """Handlers of a file are given each line of a task once, wherever that runs, with its level and its run."""
+    path, lines = tmp_path / "logging.yml", tmp_path / "lines.log"
+    path.write_text(LOGGING.format(path=lines))
+
+    @flow(name="saying", task_runner=make_runner())
+    def saying() -> None:
+        say.submit().wait()
+
+    with temporary_settings({"ALISIO_LOGGING_SETTINGS_PATH": path}):
+        saying()
+    set_up()  # and the file is closed
+
+    written = [line.partition(": ") for line in lines.read_text().splitlines()]
+    said = [(where, message) for where, _, message in written if message in ("quiet", "loud", "aside")]
+    assert [("saying/say-0", "quiet"), ("saying/say-0", "loud"), ("saying/say-0", "aside")] == said
+    (kept,) = server.only_run().logs
+    assert ("<loud>", True) == (kept.message, kept.task_run_id is not None)
+
+
+@on(*ALL)
+def test_lines_that_are_only_shown(
+    server: MemoryServer, make_runner: MakeRunner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where lines are not kept with runs, the console still shows each once; likewise one that is not to be kept."""
+
+    @flow(task_runner=make_runner())
+    def saying() -> None:
+        say.submit().wait()
+
+    saying()
+    assert 1 == capsys.readouterr().err.count("aside")
+    assert (True, False) == ("loud" in server.only_run().messages, "aside" in server.only_run().messages)
+    with temporary_settings({"ALISIO_LOGGING_TO_API_ENABLED": False}):
+        saying()
+
+    assert 1 == capsys.readouterr().err.count("loud")
+    assert [] == server.all_runs()[1].messages
+
+
+@on(*REMOTE)
+def test_settings_of_another_flow(server: MemoryServer, make_runner: MakeRunner) -> None:
+    """What held for one flow does not hold for the next one in a worker that both use."""
+
+    @task
+    def level() -> str:
+        return current_settings().logging_level
+
+    @flow(task_runner=make_runner())
+    def levels() -> Any:
+        return {"level": level.submit().result()}
+
+    with temporary_settings({"ALISIO_LOGGING_LEVEL": "ERROR"}):
+        assert "ERROR" == levels()["level"]
+    assert "INFO" == levels()["level"]

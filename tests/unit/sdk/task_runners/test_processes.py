@@ -140,36 +140,6 @@ def test_workers_are_few_and_go(server: MemoryServer) -> None:
     assert {child.pid for child in psutil.Process().children()} <= before
 
 
-def test_initializer(server: MemoryServer, capfd: pytest.CaptureFixture[str]) -> None:
-    """Each process calls it once, before its first task; where it raises, the task that waits is CRASHED."""
-
-    def prepare(name: str) -> None:
-        os.environ["PREPARED"] = os.environ.get("PREPARED", "") + name
-
-    def refuse() -> None:
-        raise ValueError("not today")
-
-    @task
-    def look() -> str:
-        return os.environ["PREPARED"]
-
-    @flow
-    def looks() -> Any:
-        return {"seen": [look.submit().result() for _ in range(2)]}
-
-    @flow(task_runner=ProcessPoolTaskRunner(1, initializer=refuse))
-    def refused() -> Any:
-        return {"state": look.submit(return_state=True)}
-
-    runner = ProcessPoolTaskRunner(1, initializer=prepare, initargs=("x",))
-    assert {"seen": ["x", "x"]} == looks.with_options(task_runner=runner)()
-    state = refused()["state"]
-    assert ("CRASHED", True) == (state.type.value, "exited with code 1" in state.message)
-    assert "ValueError: not today" in capfd.readouterr().err
-    with pytest.raises(ValueError, match="initializer must be a function"):
-        ProcessPoolTaskRunner(initializer="prepare")  # type: ignore[arg-type]
-
-
 def test_blocking_code_is_interrupted(server: MemoryServer) -> None:
     """The time limit of a task ends a system call that blocks: tasks have the main thread of their process."""
 

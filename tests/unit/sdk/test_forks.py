@@ -1,0 +1,54 @@
+"""Forks of a process in which threads hold the engine's locks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import os, signal, threading
+from alisio import flow, futures, task
+from alisio.engine import base_run
+from alisio.logging import configuration
+
+@task
+def one():
+    return 1
+
+@flow
+def ones():
+    return one.submit().result()
+
+held = threading.Event()
+
+def hold(lock):
+    with lock:
+        held.set()
+        threading.Event().wait(0.5)
+
+if __name__ == "__main__":
+    ones()
+    for lock in (futures._changing, base_run._recording, configuration._lock):
+        held.clear()
+        threading.Thread(target=hold, args=(lock,)).start()
+        held.wait()
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(20)
+            os.environ["ALISIO_LOGGING_LEVEL"] = "ERROR"
+            os._exit(0 if ones() == 1 else 1)
+        print(os.waitpid(pid, 0)[1], end=" ")
+"""
+
+
+def test_flows_run_in_forks(tmp_path: Path) -> None:
+    """A fork can run flows, whatever the other threads of its parent were doing."""
+    script = tmp_path / "forking.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, script],
+        env={**os.environ, "ALISIO_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=90,
+    )  # fmt: skip
+    assert "0 0 0 " == done.stdout, done.stderr
