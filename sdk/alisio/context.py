@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from alisio.exceptions import MissingContextError
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from alisio.engine.run_contexts import get_settings_context as get_settings_context
     from alisio.engine.runs import FlowRun, TaskRun
     from alisio.engine.transactions import BaseTransaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 current_flow_run: ContextVar[FlowRun | None] = ContextVar("alisio_flow_run", default=None)
 """The flow run whose code, or whose task's code, runs here."""
@@ -90,6 +93,26 @@ def get_run_context() -> FlowRunContext | TaskRunContext:
     from alisio.engine.run_contexts import context_of
 
     return context_of(innermost_run())
+
+
+def with_context(fn: Callable[P, R]) -> Callable[P, R]:
+    """Make a function belong to the run whose code this is, wherever it is called.
+
+    In threads that user code starts, and in processes of this machine (of `multiprocessing` and `concurrent.futures`),
+    its log lines go to the run's log, and the tasks that it calls belong to the run, as long as that lasts.
+
+    Args:
+        fn: The function, not an asynchronous one. Processes must be able to import it.
+
+    Returns:
+        The function to be given to threads and processes. Outside of flows it is the plain function.
+
+    Raises:
+        ValueError: It is asynchronous.
+    """
+    from alisio.engine.remote.carried import Carried
+
+    return Carried(fn)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ with `a` are awaited everywhere.
 
 from __future__ import annotations
 
+import posixpath
 from abc import ABC, abstractmethod
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,14 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from alisio.blocks.core import Block
+from alisio.blocks.fields import SecretDict
 from alisio.engine.either import awaited, blocking, either
+from alisio.results.filesystems import FileSystemStorage
+from alisio.results.options import BLOCK_SCHEME
 from alisio.results.storage import FolderStorage
 from alisio.utilities.files import write_whole
 
-__all__ = ["LocalFileSystem", "ReadableFileSystem", "WritableFileSystem"]
+__all__ = ["LocalFileSystem", "ReadableFileSystem", "RemoteFileSystem", "WritableFileSystem"]
 
 
 class ReadableFileSystem(Block, ABC):
@@ -170,6 +174,103 @@ class LocalFileSystem(WritableFileSystem):
 
     def _put(self, local_path: str | None, to_path: str | None) -> None:
         _copy(Path(local_path or ".").resolve(), self._within(to_path))
+
+
+class RemoteFileSystem(WritableFileSystem):
+    """A folder of any file system that fsspec knows; given as `result_storage`, results lie there.
+
+    It needs `alisio[fsspec]`, and fsspec's package for that kind of address.
+
+    Attributes:
+        basepath: Its address, such as `sftp://host/results`.
+        settings: What fsspec is to be given to open it, such as credentials. They are stored encrypted.
+
+    Example:
+        from alisio.filesystems import RemoteFileSystem
+
+        RemoteFileSystem(basepath="memory://results").save("results")
+        RemoteFileSystem.load("results").write_path("hello.txt", b"hello")
+    """
+
+    _block_type_name = "Remote File System"
+
+    basepath: str = Field(description="Its address, such as sftp://host/results.")
+    settings: SecretDict = Field(
+        default_factory=lambda: SecretDict({}), description="What fsspec is given to open it, such as credentials."
+    )
+
+    @field_validator("basepath")
+    @classmethod
+    def _as_address(cls, value: str) -> str:
+        scheme, mark, rest = value.partition("://")
+        if not (scheme and mark and rest):
+            raise ValueError(f"an address is written scheme://folder, unlike {value!r}")
+        if scheme in ("file", "local"):
+            raise ValueError("for a folder of this machine there is LocalFileSystem")
+        return value
+
+    def opened_storage(self) -> FileSystemStorage:
+        """Give the store of results that the folder is."""
+        settings = self.settings.get_secret_value()
+        # Whoever reads a result later needs the settings too: the block tells them, the address alone does not.
+        saved = settings and self._block_document_name
+        address = f"{BLOCK_SCHEME}{self.get_block_type_slug()}/{saved}" if saved else None
+        return FileSystemStorage(self.basepath, settings, address)
+
+    def read_path(self, path: str) -> bytes:
+        """Read a file.
+
+        Args:
+            path: From the folder on.
+
+        Raises:
+            ValueError: There is no such file, or the path leads out of the folder.
+            ResultError: fsspec cannot open the folder.
+        """
+        content: bytes = either(blocking(partial(self._read, path)))
+        return content
+
+    async def aread_path(self, path: str) -> bytes:
+        """Read a file; see `read_path`."""
+        return await awaited(blocking(partial(self._read, path)))
+
+    def write_path(self, path: str, content: bytes) -> str:
+        """Write a file; folders on its way are made.
+
+        Args:
+            path: From the folder on.
+            content: What it is to hold.
+
+        Returns:
+            Its address.
+
+        Raises:
+            ValueError: The path leads out of the folder.
+            ResultError: fsspec cannot open the folder.
+        """
+        written: str = either(blocking(partial(self._write, path, content)))
+        return written
+
+    async def awrite_path(self, path: str, content: bytes) -> str:
+        """Write a file; see `write_path`."""
+        return await awaited(blocking(partial(self._write, path, content)))
+
+    def _within(self, path: str) -> str:
+        within = posixpath.normpath(path)
+        if within.startswith(("/", "../")) or within in (".", ".."):
+            raise ValueError(f"the path {path!r} leads out of {self.basepath}")
+        return within
+
+    def _read(self, path: str) -> bytes:
+        try:
+            return self.opened_storage().read(self._within(path))
+        except FileNotFoundError:
+            raise ValueError(f"there is no file {path!r} in {self.basepath}") from None
+
+    def _write(self, path: str, content: bytes) -> str:
+        within = self._within(path)
+        self.opened_storage().write(within, content)
+        return f"{self.basepath.rstrip('/')}/{within}"
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -13,14 +13,17 @@ from uuid import UUID
 
 from alisio.contract.states import StateType
 from alisio.engine.waiting import checked_futures, forget, wait_for_all
+from alisio.engine.waiting import resolve_futures_to_results as resolve_futures_to_results
+from alisio.engine.waiting import resolve_futures_to_states as resolve_futures_to_states
 from alisio.states import Pending, Running, State
+from alisio.utilities.forks import whole_in_forks
 
 if TYPE_CHECKING:
     from alisio.engine.runs import TaskRun
 
 R = TypeVar("R")
 
-_changing = threading.Lock()
+_changing = whole_in_forks(threading.Lock())
 """Held while a future is claimed or ended, or who hears of its end changes. One for all: there may be very many."""
 
 
@@ -274,26 +277,6 @@ def as_completed(futures: Iterable[TaskRunFuture[R]], timeout: float | None = No
                 raise TimeoutError(f"{left} of {len(wanted)} task runs have not ended within {timeout} s") from None
     finally:
         forget(wanted, tell)
-
-
-def resolve_futures_to_states(value: Any) -> Any:
-    """Wait for the futures in a value, and put their states in their place; it is not changed, but copied."""
-    return _resolved(value, lambda future: future.state)
-
-
-def resolve_futures_to_results(value: Any) -> Any:
-    """Wait for the futures in a value, and put their results in their place, as `result` gives them."""
-    return _resolved(value, lambda future: future.result())
-
-
-def _resolved(value: Any, replace: Callable[[TaskRunFuture[Any]], Any]) -> Any:
-    from alisio.engine.arguments import find, futures_in, substitute
-
-    found = find(value, None)
-    if found is None:
-        return value
-    wait_for_all(futures_in([found]))
-    return substitute(value, lambda link, _: replace(link) if isinstance(link, TaskRunFuture) else link)
 
 
 PrefectFuture = TaskRunFuture

@@ -9,7 +9,7 @@ from typing import Any
 
 from alisio.exceptions import SettingsError
 from alisio.setting_list import SETTINGS, Setting
-from alisio.settings import Settings, check_value, current_settings, read_values
+from alisio.settings import Settings, check_value, current_settings, home_of, read_values
 
 __all__ = ["temporary_settings"]
 
@@ -55,12 +55,15 @@ def _variables(
 ) -> dict[str, str]:
     wanted: dict[str, Any] = {_name_of(setting): None for setting in restore_defaults}
     present = read_values() if set_defaults else {}
+    home = str(home_of(os.environ))
     for setting, value in set_defaults.items():
         name = _name_of(setting)
-        if name in wanted or (present[name].value or "") == _text_of(name, None):
+        if name in wanted or (present[name].value or "") == _text_of(name, None, home):
             wanted[name] = value
     wanted |= {_name_of(setting): value for setting, value in updates.items()}
-    variables = {name: _text_of(name, value) for name, value in wanted.items()}
+    if "ALISIO_HOME" in wanted:  # defaults that lie in it lie in the new one
+        home = str(home_of({"ALISIO_HOME": _text_of("ALISIO_HOME", wanted["ALISIO_HOME"], home)}))
+    variables = {name: _text_of(name, value, home) for name, value in wanted.items()}
     for name, text in variables.items():
         check_value(name, text)
     return variables
@@ -73,9 +76,8 @@ def _name_of(setting: Setting | str) -> str:
     return name
 
 
-def _text_of(name: str, value: Any) -> str:
+def _text_of(name: str, value: Any, home: str) -> str:
     if value is None:
-        home = str(current_settings().home)
         return (SETTINGS[name].default or "").replace("<home>", home)
     if isinstance(value, bool):
         return "true" if value else "false"

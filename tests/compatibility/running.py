@@ -96,7 +96,7 @@ class Page:
             return Verdict.of_fragment(error)
         path = self.folder / block.file_name
         path.write_text(source)
-        serves = re.search(r"\bserve\(|uvicorn\.run|\.start\(", source) is not None
+        serves = re.search(r"\ba?serve\(|uvicorn\.run|\.start\(", source) is not None
         code, output, ended = self._process([sys.executable, path.name], self.seconds, serves)
         return judge(block, path.name, source, code, output, ended)
 

@@ -33,10 +33,17 @@ _HOMES = {
     "date-time": "alisio.blocks.system",
     "json": "alisio.blocks.system",
     "local-file-system": "alisio.filesystems",
+    "remote-file-system": "alisio.filesystems",
     "secret": "alisio.blocks.system",
     "string": "alisio.blocks.system",
 }
 """In which module the class of a type of ours is, so that `Block.load("secret/…")` needs no import."""
+
+
+def holds_files(slug: str) -> bool:
+    """Tell whether the class of a type was imported, and its blocks read and write files by path."""
+    known = _classes.get(slug)
+    return known is not None and hasattr(known, "read_path") and hasattr(known, "write_path")
 
 
 class Block(Described):

@@ -50,12 +50,13 @@ def inspect(
 
     which = ArtifactFilter(keys=[key])
     with session() as client:
-        found = read_pages(
+        listed = read_pages(
             lambda size, cursor: client.filter_artifacts(
                 ArtifactQuery(filter=which, limit=size, cursor=cursor, with_data=True)
             ),
             limit,
         )
+        found = [client.whole_artifact(each) for each in listed]
     if not found:
         raise CommandError(f"there is no artifact with the key {key!r}; `alisio artifact ls` lists them")
     if output is Output.JSON:

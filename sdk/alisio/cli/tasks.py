@@ -24,7 +24,7 @@ def serve_tasks(
     """Run what is asked for of tasks by `delay` and `apply_async`, until ctrl+c or SIGTERM."""
     from pathlib import Path
 
-    from alisio.background import load_task
+    from alisio.background import load_tasks
     from alisio.task_worker import serve
 
-    serve(*[load_task(each, Path.cwd()) for each in entrypoints], limit=limit)
+    serve(*load_tasks(entrypoints, Path.cwd()), limit=limit)

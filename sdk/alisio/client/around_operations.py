@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
-from alisio.client import filtering
+from alisio.client import artifact_steps, filtering
 from alisio.client.block_operations import BlockOperations
 from alisio.client.calls import around
 from alisio.client.operations import Steps, ask, operation, route, rows
@@ -24,8 +25,6 @@ class AroundOperations(BlockOperations):
     create_variable = route(around.set_variable)
     delete_variable_by_name = route(around.delete_variable)
     create_artifact = route(around.create_artifact)
-    read_artifact = route(around.read_artifact)
-    read_latest_artifact = route(around.read_latest_artifact)
     update_artifact = route(around.change_artifact)
     delete_artifact = route(around.delete_artifact)
     delete_artifact_versions = route(around.delete_artifact_versions)
@@ -82,6 +81,33 @@ class AroundOperations(BlockOperations):
         return (yield from ask(around.count_variables(filtering.joined(variables.VariableFilter, fields)))).count
 
     @operation
+    def read_artifact(self, artifact_id: UUID) -> Steps[Artifact]:
+        """Read an artifact, with its data."""
+        return (yield from artifact_steps.whole((yield from ask(around.read_artifact(artifact_id)))))
+
+    @operation
+    def read_latest_artifact(self, key: str) -> Steps[Artifact]:
+        """Read the latest version of a key, with its data."""
+        return (yield from artifact_steps.whole((yield from ask(around.read_latest_artifact(key)))))
+
+    @operation
+    def upload_artifact_data(self, data: Any) -> Steps[UUID]:
+        """Upload data of more than 500,000 bytes, for an artifact that is then created, or updated, with them.
+
+        Args:
+            data: What JSON can say in 20 MB.
+
+        Returns:
+            What to give as `data_id` of `ArtifactCreate` or `ArtifactUpdate`, within a day.
+        """
+        return (yield from artifact_steps.upload_data(data))
+
+    @operation
+    def read_artifact_data(self, data_id: UUID) -> Steps[Any]:
+        """Read the data that an artifact names as its `data_id`."""
+        return (yield from artifact_steps.download_data(data_id))
+
+    @operation
     def read_artifacts(
         self,
         artifact_filter: ArtifactFilter | FilterOf = None,
@@ -100,22 +126,27 @@ class AroundOperations(BlockOperations):
             limit: How many at most; None: all.
             offset: How many to pass over.
             latest: Only the latest of each key.
-            with_data: Whether their data come along, which takes a request for each 10; else `data` is None.
+            with_data: Whether their data come along, which takes a request for each 10, and one for each that is
+                larger than 500,000 bytes; else `data` is None.
 
         Returns:
             The artifacts.
         """
         which = _artifacts(artifact_filter, latest)
         order = artifacts.ArtifactSort(read_sort(ArtifactSort, sort).value)
-        return (
-            yield from rows(
-                lambda size, cursor: around.filter_artifacts(
-                    artifacts.ArtifactQuery(filter=which, sort=order, with_data=with_data, limit=size, cursor=cursor)
-                ),
-                limit,
-                offset,
-            )
+        found = yield from rows(
+            lambda size, cursor: around.filter_artifacts(
+                artifacts.ArtifactQuery(filter=which, sort=order, with_data=with_data, limit=size, cursor=cursor)
+            ),
+            limit,
+            offset,
         )
+        if not with_data:
+            return found
+        complete = []
+        for record in found:
+            complete.append((yield from artifact_steps.whole(record)))
+        return complete
 
     @operation
     def count_artifacts(self, artifact_filter: ArtifactFilter | FilterOf = None, *, latest: bool = False) -> Steps[int]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from alisio.client.calls.base import Call, Reply, delay_before_retry
 from alisio.client.discovery import find_server
-from alisio.client.http import client_options, request_of, unreachable
+from alisio.client.http import client_options, request_of, send_body_elsewhere, unreachable
 from alisio.client.transport import Transport
 from alisio.exceptions import ApiUnreachableError
 from alisio.settings import Settings
@@ -53,6 +53,8 @@ class AsyncHttpTransport:
 
     async def send(self, call: Call[Any]) -> Reply:
         """Send a call, again where that is safe and may help; see `AsyncTransport.send`."""
+        if call.elsewhere is not None:
+            return await asyncio.to_thread(send_body_elsewhere, call, call.elsewhere)
         failures = 0
         while True:
             reply, retry_after, failure = await self._try(call)

@@ -13,6 +13,7 @@ from alisio.client.calls.base import Call, read_answer
 from alisio.client.methods import RouteMethods
 from alisio.client.opening import open_transport
 from alisio.client.transport import Transport
+from alisio.contract.artifacts import ArtifactRecord
 from alisio.contract.deployments import BundleAnnounce, BundleAnswer
 from alisio.contract.reports import ReportAnswer
 from alisio.settings import Settings, current_settings
@@ -76,6 +77,33 @@ class Client(RouteMethods):
     def send_report(self, flow_run_id: UUID, report: Mapping[str, Any]) -> ReportAnswer:
         """Send a report: a `Report` of the contract as JSON data."""
         return self._transport.send_report(flow_run_id, report)
+
+    def upload_artifact_data(self, content: bytes) -> UUID:
+        """Send data of an artifact that are too large to travel with it.
+
+        Args:
+            content: They, as JSON.
+
+        Returns:
+            The id by which the artifact names them.
+        """
+        from alisio.client.artifact_steps import upload_content
+        from alisio.client.operations import drive
+
+        return drive(upload_content(content), self._send)
+
+    def download_artifact_data(self, data_id: UUID) -> Any:
+        """Fetch data of an artifact that are too large to travel with it."""
+        from alisio.client.artifact_steps import download_data
+        from alisio.client.operations import drive
+
+        return drive(download_data(data_id), self._send)
+
+    def whole_artifact(self, record: ArtifactRecord) -> ArtifactRecord:
+        """Give an artifact that was read with its data, wherever they lie."""
+        if record.data_id is None:
+            return record
+        return record.model_copy(update={"data": self.download_artifact_data(record.data_id)})
 
     def upload_bundle(self, content: bytes) -> BundleAnswer:
         """Send a bundle, unless the server has it already.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from alisio.client.schemas.filters import Filter
-from alisio.contract.base import first_problem
+from alisio.client.schemas.one_line import one_line
 from alisio.contract.states import StateType
 
 FilterT = TypeVar("FilterT", bound=Filter)
@@ -43,6 +43,10 @@ FLOW_RUNS: dict[str, Rule] = {
     "work_queue_name.any_": "work_queue_names",
     "expected_start_time.before_": "due_before",
     "expected_start_time.after_": "due_after",
+    "start_time.before_": "due_before",
+    "start_time.after_": "due_after",
+    "end_time.before_": "ended_before",
+    "end_time.after_": "ended_after",
     "created.before_": "created_before",
     "created.after_": "created_after",
     "parent_flow_run_id.any_": "parent_flow_run_ids",
@@ -76,7 +80,11 @@ ARTIFACTS: dict[str, Rule] = {
 VARIABLES: dict[str, Rule] = {"name.any_": "names", "name.like_": "name_contains", **_TAGS}
 FLOWS_OF_OTHERS: dict[str, Rule] = {"id.any_": "flow_ids", "name.any_": "flow_names"}
 """By what of their flows flow runs are found; below, by what of other things around them."""
-DEPLOYMENTS_OF_RUNS: dict[str, Rule] = {"id.any_": "deployment_ids", "name.any_": "deployment_names"}
+DEPLOYMENTS_OF_RUNS: dict[str, Rule] = {
+    "id.any_": "deployment_ids",
+    "name.any_": "deployment_names",
+    "name.like_": "deployment_name_contains",
+}
 POOLS_OF_OTHERS: dict[str, Rule] = {"name.any_": "work_pool_names"}
 QUEUES_OF_RUNS: dict[str, Rule] = {"name.any_": "work_queue_names"}
 FLOWS_OF_DEPLOYMENTS: dict[str, Rule] = {"name.any_": "flow_names"}
@@ -140,8 +148,7 @@ def read(kind: type[ModelT], given: Mapping[str, Any]) -> ModelT:
     try:
         return kind.model_validate(dict(given))
     except ValidationError as error:
-        place, reason = first_problem(error.errors())
-        raise ValueError(f"{kind.__name__}: {place}: {reason}") from None
+        raise ValueError(one_line(kind, error)) from None
 
 
 def _said(dumped: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

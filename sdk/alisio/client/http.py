@@ -38,6 +38,8 @@ class HttpTransport:
 
     def send(self, call: Call[Any]) -> Reply:
         """Send a call, again where that is safe and may help; see `Transport.send`."""
+        if call.elsewhere is not None:
+            return send_body_elsewhere(call, call.elsewhere)
         failures = 0
         while True:
             reply, retry_after, failure = self._try(call)
@@ -113,8 +115,25 @@ def request_of(api_url: str, call: Call[Any]) -> dict[str, Any]:
     }
 
 
-def send_elsewhere(upload: Upload, content: bytes) -> None:
-    """Send a bundle's bytes to an address outside the API, as the server said.
+def send_body_elsewhere(call: Call[Any], upload: Upload) -> Reply:
+    """Send a call's bytes to an address outside the API, which gets no key of it.
+
+    Raises:
+        ApiUnreachableError: There was no reply.
+        ApiError: The bytes were refused.
+    """
+    content, _ = encode_body(call.body)
+    send_elsewhere(upload, content, "the artifact's data")
+    return Reply(204, b"")
+
+
+def send_elsewhere(upload: Upload, content: bytes, what: str = "the bundle") -> None:
+    """Send bytes to an address outside the API, as the server said.
+
+    Args:
+        upload: What it said.
+        content: The bytes.
+        what: What they are, for errors.
 
     Raises:
         ApiUnreachableError: There was no reply.
@@ -130,10 +149,10 @@ def send_elsewhere(upload: Upload, content: bytes) -> None:
             response = httpx.request(upload.method, upload.url, content=content, timeout=UPLOAD_SECONDS)
     except httpx.TransportError as error:
         host = urlsplit(upload.url).netloc
-        raise ApiUnreachableError(f"cannot send the bundle to {host}: {_reason(error)}") from error
+        raise ApiUnreachableError(f"cannot send {what} to {host}: {_reason(error)}") from error
     if response.status_code >= 400:
         host = urlsplit(upload.url).netloc
-        message = f"{host} refused the bundle with status {response.status_code}; try again"
+        message = f"{host} refused {what} with status {response.status_code}; try again"
         raise ApiError(response.status_code, "upload_refused", message)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from alisio.client.calls.base import Call
 from alisio.contract.base import MAX_PAGE, Page
+from alisio.exceptions import AlisioError
 
 if TYPE_CHECKING:
     from alisio.client.orchestration import AlisioClient, SyncAlisioClient
@@ -70,6 +71,25 @@ def route(call: Callable[P, Call[T]]) -> Operation[P, T]:
 def ask(call: Call[T]) -> Steps[T]:
     """Make one call, and give its answer."""
     return cast(T, (yield call))
+
+
+def drive(steps: Steps[T], answer: Callable[[Call[Any]], Any]) -> T:
+    """Make the calls that steps ask for, and give their value.
+
+    Args:
+        steps: The steps.
+        answer: Makes a call and gives its answer; an error that it raises is raised where the steps asked.
+    """
+    step: Callable[[], Call[Any]] = functools.partial(steps.send, None)
+    while True:
+        try:
+            call = step()
+        except StopIteration as end:
+            return cast(T, end.value)
+        try:
+            step = functools.partial(steps.send, answer(call))
+        except AlisioError as error:
+            step = functools.partial(steps.throw, error)
 
 
 def rows(page: Callable[[int, str | None], Call[Page[T]]], limit: int | None, offset: int = 0) -> Steps[list[T]]:

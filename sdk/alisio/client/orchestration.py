@@ -11,17 +11,20 @@ Both work with a server over HTTP, and without one on the database of the settin
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import weakref
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, TypeVar, cast, overload
 
 from alisio.client.around_operations import AroundOperations
-from alisio.client.asynchronous import AsyncTransport, open_async_transport
+from alisio.client.asynchronous import AsyncTransport, ThreadedTransport, open_async_transport
 from alisio.client.calls.base import Call, read_answer
 from alisio.client.deployment_operations import DeploymentOperations
 from alisio.client.opening import open_transport
-from alisio.client.operations import Steps
+from alisio.client.operations import Steps, drive
 from alisio.client.run_operations import RunOperations
 from alisio.client.transport import Transport
 from alisio.client.work_operations import WorkOperations
@@ -36,6 +39,8 @@ T = TypeVar("T")
 class SyncAlisioClient(RunOperations, DeploymentOperations, WorkOperations, AroundOperations):
     """The API as methods that block; safe to use from several threads. Use it in a `with` block, or close it.
 
+    It opens with its first call, and is closed at the latest when the program ends.
+
     Every method raises `ApiUnreachableError` where there is no answer, `ObjectNotFound` where something that is named
     is not there, and the other `ApiError`s.
 
@@ -46,6 +51,8 @@ class SyncAlisioClient(RunOperations, DeploymentOperations, WorkOperations, Arou
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings
         self._transport: Transport | None = None
+        self._opening = threading.Lock()
+        self._at_end: weakref.finalize[..., Any] | None = None
 
     def __enter__(self) -> SyncAlisioClient:
         self._open()
@@ -64,34 +71,31 @@ class SyncAlisioClient(RunOperations, DeploymentOperations, WorkOperations, Arou
     def close(self) -> None:
         """Let go of connections. The next call opens them again."""
         transport, self._transport = self._transport, None
+        at_end, self._at_end = self._at_end, None
+        if at_end is not None:
+            at_end.detach()
         if transport is not None:
             transport.close()
 
     def run(self, steps: Steps[T]) -> T:
         """Make the calls that steps ask for, and give their value."""
         transport = self._open()
-        step: Callable[[], Call[Any]] = partial(steps.send, None)
-        while True:
-            try:
-                call = step()
-            except StopIteration as end:
-                return cast(T, end.value)
-            try:
-                step = partial(steps.send, read_answer(call, transport.send(call)))
-            except AlisioError as error:
-                step = partial(steps.throw, error)
+        return drive(steps, lambda call: read_answer(call, transport.send(call)))
 
     def _open(self) -> Transport:
-        if self._transport is None:
-            self._transport = open_transport(self._settings or current_settings())
-        return self._transport
+        with self._opening:
+            if self._transport is None:
+                self._transport = open_transport(self._settings or current_settings())
+                self._at_end = weakref.finalize(self, self._transport.close)
+            return self._transport
 
 
 class AlisioClient(RunOperations, DeploymentOperations, WorkOperations, AroundOperations):
-    """The API as methods that are awaited. Use it in an `async with` block, in one event loop.
+    """The API as methods that are awaited. Use it in an `async with` block, or close it.
 
-    Over HTTP it never blocks the loop; without a server the database is worked on in a thread. What the methods raise
-    is told in `SyncAlisioClient`.
+    Within the block it belongs to one event loop, and over HTTP needs no threads. Without one it opens with its first
+    call, works from any loop, and makes its calls in threads; it is closed at the latest when the program ends. Either
+    way the loop is never blocked. What the methods raise is told in `SyncAlisioClient`.
 
     Args:
         settings: Which server, or which database; by default those that hold now.
@@ -100,25 +104,38 @@ class AlisioClient(RunOperations, DeploymentOperations, WorkOperations, AroundOp
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings
         self._transport: AsyncTransport | None = None
+        self._opening = threading.Lock()
+        self._at_end: weakref.finalize[..., Any] | None = None
 
     async def __aenter__(self) -> AlisioClient:
+        await self.close()
         self._transport = await open_async_transport(self._settings or current_settings())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        transport, self._transport = self._opened(), None
-        await transport.close()
+        await self.close()
 
     @property
     def api_url(self) -> str | None:
         """The server's address; None where it works on the database in this process."""
-        return self._opened().api_url
+        return self._open().api_url
+
+    async def close(self) -> None:
+        """Let go of connections. The next call opens them again."""
+        transport, self._transport = self._transport, None
+        at_end, self._at_end = self._at_end, None
+        if at_end is not None:
+            at_end.detach()
+        if transport is not None:
+            await transport.close()
 
     async def run(self, steps: Steps[T]) -> T:
         """Make the calls that steps ask for, and give their value."""
-        transport = self._opened()
+        transport = self._transport
+        if transport is None:
+            transport = await asyncio.to_thread(self._open)
         step: Callable[[], Call[Any]] = partial(steps.send, None)
         while True:
             try:
@@ -130,10 +147,14 @@ class AlisioClient(RunOperations, DeploymentOperations, WorkOperations, AroundOp
             except AlisioError as error:
                 step = partial(steps.throw, error)
 
-    def _opened(self) -> AsyncTransport:
-        if self._transport is None:
-            raise RuntimeError("this client is not open: use it within `async with get_client() as client:`")
-        return self._transport
+    def _open(self) -> AsyncTransport:
+        """Give the way to the server; one that is opened here belongs to no loop, as nobody says when that ends."""
+        with self._opening:
+            if self._transport is None:
+                opened = open_transport(self._settings or current_settings())
+                self._at_end = weakref.finalize(self, opened.close)
+                self._transport = ThreadedTransport(opened)
+            return self._transport
 
 
 @overload
@@ -148,6 +169,7 @@ def get_client(settings: Settings | None = None, sync_client: bool = False) -> A
         sync_client: Whether to give one that blocks.
 
     Returns:
-        The client, to be used in an `async with` or a `with` block. It connects there.
+        The client, to be used in an `async with` or a `with` block, or to be closed. It connects there, or with its
+        first call.
     """
     return SyncAlisioClient(settings) if sync_client else AlisioClient(settings)

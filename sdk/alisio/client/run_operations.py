@@ -24,9 +24,12 @@ from alisio.client.schemas.objects import FlowRun, Log, State, TaskRun, flow_run
 from alisio.client.schemas.sorting import FlowRunSort, TaskRunSort, read_sort
 from alisio.contract import history
 from alisio.contract import runs as contract
+from alisio.contract.base import MAX_PAGE
 from alisio.contract.control import FlowRunInput, FlowRunInputQuery
 
 FilterOf = Mapping[str, Any] | None
+MAX_TASK_RUNS = 2_000
+"""How many task runs are read at most to find the flow runs that have them."""
 
 
 class RunOperations(FlowRunStates):
@@ -51,6 +54,7 @@ class RunOperations(FlowRunStates):
         deployment_filter: DeploymentFilter | FilterOf = None,
         work_pool_filter: WorkPoolFilter | FilterOf = None,
         work_queue_filter: WorkQueueFilter | FilterOf = None,
+        task_run_filter: TaskRunFilter | FilterOf = None,
         sort: FlowRunSort | str = FlowRunSort.CREATED_DESC,
         limit: int | None = 200,
         offset: int = 0,
@@ -63,6 +67,7 @@ class RunOperations(FlowRunStates):
             deployment_filter: Those of which deployments, by id or name.
             work_pool_filter: Those of which work pools, by name.
             work_queue_filter: Those of which work queues, by name.
+            task_run_filter: Those that have one of which task runs; of at most 200 flow runs there may be such.
             sort: Their order.
             limit: How many at most; None: all.
             offset: How many to pass over.
@@ -74,6 +79,8 @@ class RunOperations(FlowRunStates):
             ValueError: The API cannot filter so.
         """
         which = _runs(flow_filter, flow_run_filter, deployment_filter, work_pool_filter, work_queue_filter)
+        if task_run_filter is not None:
+            which = yield from _having(which, task_run_filter)
         order = contract.FlowRunSort(read_sort(FlowRunSort, sort).value)
         found = yield from rows(
             lambda size, cursor: runs.filter_flow_runs(
@@ -217,6 +224,24 @@ class RunOperations(FlowRunStates):
                 offset,
             )
         )
+
+
+def _having(which: contract.FlowRunFilter, task_run_filter: TaskRunFilter | FilterOf) -> Steps[contract.FlowRunFilter]:
+    """Narrow a filter to the flow runs that have one of some task runs, which are looked for first."""
+    fields = filtering.narrowed(TaskRunFilter, task_run_filter, filtering.TASK_RUNS)
+    if which.ids is not None:
+        fields = {"flow_run_ids": which.ids} | fields
+    wanted = filtering.joined(contract.TaskRunFilter, fields)
+    found = yield from rows(
+        lambda size, cursor: runs.filter_task_runs(contract.TaskRunQuery(filter=wanted, limit=size, cursor=cursor)),
+        MAX_TASK_RUNS + 1,
+    )
+    ids = dict.fromkeys(run.flow_run_id for run in found)
+    if len(found) > MAX_TASK_RUNS or len(ids) > MAX_PAGE:
+        raise ValueError(
+            f"TaskRunFilter: more than {MAX_TASK_RUNS:,} task runs, or those of {MAX_PAGE} flow runs, match; narrow it"
+        )
+    return which.model_copy(update={"ids": [each for each in ids if which.ids is None or each in which.ids]})
 
 
 def _runs(

@@ -1,4 +1,4 @@
-"""Work pools, queues, agents, limits, API keys and the server itself as methods of the public clients."""
+"""Work pools, queues, agents, API keys and the server itself as methods of the public clients."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from alisio.client import filtering
-from alisio.client.calls import access, limits, runs, work_pools
+from alisio.client.calls import access, runs, work_pools
+from alisio.client.limit_operations import LimitOperations
 from alisio.client.operations import Steps, ask, operation, route, rows
 from alisio.client.schemas.filters import WorkPoolFilter
-from alisio.client.schemas.objects import FlowRun, GlobalConcurrencyLimit, WorkPool, WorkQueue, flow_run_of
+from alisio.client.schemas.objects import FlowRun, Greeting, WorkPool, WorkQueue, flow_run_of
 from alisio.contract import runs as contract
 from alisio.contract.access import ApiKey, AuditRecord
 from alisio.contract.states import StateType
@@ -18,7 +19,7 @@ from alisio.contract.work_pools import Agent
 from alisio.exceptions import ApiUnreachableError
 
 
-class WorkOperations:
+class WorkOperations(LimitOperations):
     """Where runs are executed, and how many at once."""
 
     create_work_pool = route(work_pools.create_work_pool)
@@ -29,11 +30,6 @@ class WorkOperations:
     read_work_queue = route(work_pools.read_work_queue)
     update_work_queue = route(work_pools.change_work_queue)
     delete_work_queue = route(work_pools.delete_work_queue)
-    create_global_concurrency_limit = route(limits.create_limit)
-    read_global_concurrency_limit_by_name = route(limits.read_limit)
-    update_global_concurrency_limit = route(limits.change_limit)
-    delete_global_concurrency_limit_by_name = route(limits.delete_limit)
-    reset_global_concurrency_limit = route(limits.reset_limit)
     create_api_key = route(access.create_api_key)
     revoke_api_key = route(access.revoke_api_key)
     read_health = route(work_pools.read_health)
@@ -48,9 +44,9 @@ class WorkOperations:
         return None
 
     @operation
-    def hello(self) -> Steps[str]:
-        """Ask the API to say something, and give its status: `ok`."""
-        return (yield from ask(work_pools.read_health())).status
+    def hello(self) -> Steps[Greeting]:
+        """Ask the API to say something; `json()` of what it gives is its status: `ok`."""
+        return Greeting((yield from ask(work_pools.read_health())).status)
 
     @operation
     def api_version(self) -> Steps[str]:
@@ -124,13 +120,6 @@ class WorkOperations:
     def read_workers_for_work_pool(self, work_pool_name: str | None = None) -> Steps[list[Agent]]:
         """List the agents of a work pool, or of all; they are what Prefect names workers."""
         return (yield from rows(lambda size, cursor: work_pools.list_agents(work_pool_name, size, cursor), None))
-
-    @operation
-    def read_global_concurrency_limits(
-        self, limit: int | None = None, offset: int = 0, prefix: str | None = None
-    ) -> Steps[list[GlobalConcurrencyLimit]]:
-        """List named limits, or those whose names begin with `prefix`."""
-        return (yield from rows(lambda size, cursor: limits.list_limits(prefix, size, cursor), limit, offset))
 
     @operation
     def read_api_keys(self, limit: int | None = None, offset: int = 0) -> Steps[list[ApiKey]]:

@@ -46,9 +46,10 @@ class Site:
         )  # fmt: skip
 
     def environment(self, key: str | None = None, **more: str) -> dict[str, str]:
-        """Make the environment of a command."""
+        """Make the environment of a command; a key of `""` leaves the variable out, and the profile's holds."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ALISIO_")}
-        return {**kept, "ALISIO_HOME": str(self.home), "ALISIO_API_KEY": self.key if key is None else key, **more}
+        shown = self.key if key is None else key
+        return {**kept, "ALISIO_HOME": str(self.home), **({"ALISIO_API_KEY": shown} if shown else {}), **more}
 
 
 @pytest.fixture

@@ -280,7 +280,7 @@ def test_the_server_itself(play: Play) -> None:
 
     async def scenario(client: Any) -> None:
         assert await client.api_healthcheck() is None
-        assert "ok" == await client.hello()
+        assert ("ok", 200) == ((said := await client.hello()).json(), said.status_code)
         assert (await client.read_health()).version == await client.api_version()
 
     play(scenario)

@@ -50,6 +50,9 @@ FILTERS: dict[str, dict[str, Any]] = {
     "part that no name has": {"name_contains": "nothing"},
     "time": EARLIER,
     "time and state": EARLIER | {"state_types": ["FAILED"]},
+    "end": {"ended_after": EARLIER["due_after"], "ended_before": EARLIER["due_before"]},
+    "end and state": {"ended_before": EARLIER["due_before"], "state_types": ["FAILED"]},
+    "part of a deployment's name": {"deployment_name_contains": "MENT-7"},
     "origin that is rare": {"created_by": "backfill"},
     "subflows": {"is_subflow": True},
 }

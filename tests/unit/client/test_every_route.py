@@ -14,6 +14,7 @@ import pytest
 
 from alisio.client.operations import Operation
 from alisio.client.orchestration import AlisioClient, SyncAlisioClient
+from alisio.client.schemas.actions import DeploymentUpdate
 from alisio.states import Cancelling
 
 OPENAPI = Path(__file__).parents[3] / "docs" / "openapi.json"
@@ -25,6 +26,7 @@ BODY: Any = SimpleNamespace(overwrite=True, name=None, id=ID)
 OTHERS = {
     "PUT /agents/{agent_id}": "agents tell that they live",
     "POST /bundles": "deploying sends code",
+    "PUT /artifact-data/{data_id}/content": "uploading sends large data, after it was announced",
     "PUT /bundles/{sha256}/content": "deploying sends code",
     "GET /bundles/{sha256}/content": "agents fetch code",
     "PUT /concurrency-leases/{lease_id}": "alisio.concurrency takes slots",
@@ -50,6 +52,11 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "set_flow_run_state": (ID, Cancelling()),
     "create_deployment": (BODY,),
     "backfill_deployment": (ID, BODY),
+    "update_deployment": (ID, DeploymentUpdate(paused=True)),
+    "create_concurrency_limit": ("tag", 1),
+    "read_concurrency_limit_by_tag": ("tag",),
+    "reset_concurrency_limit_by_tag": ("tag",),
+    "delete_concurrency_limit_by_tag": ("tag",),
     "read_deployment_by_name": ("f/d",),
     "update_deployment_schedule": (ID, "daily", True),
     "update_work_pool": ("pool", BODY),
@@ -60,6 +67,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "update_global_concurrency_limit": ("limit", BODY),
     "update_variable": ("name", 1),
     "update_artifact": (ID, BODY),
+    "upload_artifact_data": ([],),
     "register_block_type": ("slug", BODY),
     "update_block_document": (ID, BODY),
     "read_block_document_by_name": ("name", "slug"),

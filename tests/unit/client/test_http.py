@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import json
@@ -10,17 +11,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from alisio import get_client
 from alisio.client import Client
 from alisio.contract.reports import GZIPPED_JSON
 from alisio.contract.work_pools import WorkPoolCreate
 from alisio.exceptions import ApiError, ApiUnreachableError
+from alisio.settings import current_settings
 
 RUN = UUID("0199c5a0-0000-7000-8000-000000000000")
 HEALTH = {"status": "ok", "version": "1", "database": "sqlite"}
@@ -213,6 +216,43 @@ def test_a_bundle_may_go_to_another_host_as_a_form(server: Script, client: Clien
     assert ["/api/bundles", "/store", "/api/bundles"] == [request.path for request in server.received]
     assert sent.headers["Content-Type"].startswith("multipart/form-data")
     assert sent.body.index(b'name="key"') < sent.body.index(b'name="policy"') < sent.body.index(content)
+
+
+def test_large_data_go_to_another_host_without_the_key(server: Script) -> None:
+    """From code that blocks and from code that awaits: what the server says, and nothing of the API with it."""
+    known = {"id": str(RUN), "size": 4}
+    upload = {"method": "POST", "url": f"{server.url}/store", "fields": {"key": "pending/a", "policy": "p"}}
+    told = [(200, known | {"upload": upload}), (204, {}), (200, known)]
+    settings = replace(current_settings(), api_url=f"{server.url}/api", api_key="secret")
+
+    async def awaiting() -> None:
+        async with get_client(settings) as client:
+            await client.upload_artifact_data(None)
+
+    server.answers = [*told, *told]
+    with get_client(settings, sync_client=True) as client:
+        client.upload_artifact_data(None)
+    asyncio.run(awaiting())
+
+    paths = ["/api/artifact-data", "/store", "/api/artifact-data"]
+    assert [*paths, *paths] == [request.path for request in server.received]
+    for sent in (server.received[1], server.received[4]):
+        assert sent.body.index(b'name="policy"') < sent.body.index(b"null")
+        assert "Authorization" not in sent.headers
+    first, last = (json.loads(server.received[place].body) for place in (0, 2))
+    assert (first, hashlib.sha256(b"null").hexdigest()) == (last, first["sha256"])
+
+
+def test_large_data_that_did_not_arrive_are_told(server: Script, client: Client) -> None:
+    """The store took them and does not have them, or refused them: one line, and no artifact is made."""
+    known = {"id": str(RUN), "size": 4}
+    upload = {"method": "PUT", "url": f"{server.url}/store"}
+    server.answers = [(200, known | {"upload": upload}), (204, {}), (200, known | {"upload": upload})]
+    with pytest.raises(ApiError, match="were sent and have not arrived"):
+        client.upload_artifact_data(b"null")
+    server.answers = [(200, known | {"upload": upload}), (403, {})]
+    with pytest.raises(ApiError, match=r"127\.0\.0\.1:\d+ refused the artifact's data with status 403"):
+        client.upload_artifact_data(b"null")
 
 
 def test_a_store_that_refuses_a_bundle_is_named(server: Script, client: Client) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alisio.contract.block_secrets import ANY, DataPath, Patterns, join_secrets, secret_patterns
@@ -86,10 +86,12 @@ KEYS = st.sampled_from(["a", "b", ANY, "0"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
-    max_leaves=12,
+    max_leaves=6,
 )
 
 
+# How long the machine takes to make the data says nothing of the code.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=50)
 @given(
     data=st.dictionaries(KEYS, JSON, max_size=3),
     patterns=st.lists(st.lists(KEYS, min_size=1, max_size=3).map(tuple), max_size=4),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import json
 import logging
@@ -82,6 +83,44 @@ def test_settings_that_change(server: MemoryServer, library: logging.Logger) -> 
     assert 2 == len(ours)
 
 
+def test_levels_that_somebody_else_has_set(server: MemoryServer, library: logging.Logger) -> None:
+    """A level that an extra logger has of its own stays, however often the settings change."""
+    library.setLevel(logging.ERROR)
+    for level in ("INFO", "DEBUG"):
+        with temporary_settings({"ALISIO_LOGGING_EXTRA_LOGGERS": "some_library", "ALISIO_LOGGING_LEVEL": level}):
+            say(library)
+
+    assert logging.ERROR == library.level
+    assert [False, False] == ["said" in run.messages for run in server.all_runs()]
+
+
+def test_levels_that_a_file_says_no_more(server: MemoryServer, tmp_path: Path) -> None:
+    """Where a file says nothing of a level any more, the logger has that which it had before the file."""
+    path = tmp_path / "logging.yml"
+    with temporary_settings({"ALISIO_LOGGING_SETTINGS_PATH": path}):
+        for level in ("level: ERROR, propagate: false", ""):
+            path.write_text(f"version: 1\nloggers:\n  alisio.mine: {{{level}}}\n")
+            os.utime(path, ns=(len(level), len(level)))
+            set_up()
+
+    assert (logging.NOTSET, True) == (get_logger("mine").level, get_logger("mine").propagate)
+
+
+def test_stacks(server: MemoryServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line that asks for the stack has it below it, on the console and where it is kept."""
+
+    @flow
+    def saying() -> None:
+        get_run_logger().warning("from where", stack_info=True)
+
+    saying()
+
+    (kept,) = (each for each in server.only_run().messages if each.startswith("from where"))
+    assert [True, True] == ["in saying" in text for text in (kept, capsys.readouterr().err)]
+    record = logging.makeLogRecord({"msg": "x", "levelname": "INFO", "name": "n", "stack_info": "Stack (most recent)"})
+    assert "Stack (most recent)" == json.loads(JsonFormatter().format(record))["stack"]
+
+
 def test_own_handlers(server: MemoryServer, library: logging.Logger) -> None:
     """Handlers on a logger of one's own keep a line once, whether it propagates or not, and however many they are."""
     part = library.getChild("part")
@@ -153,6 +192,27 @@ def test_prints_by_default(server: MemoryServer) -> None:
         printing()
 
     assert "printed" in server.only_run().messages
+
+
+def test_a_print_over_ours(
+    server: MemoryServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another `print` may be laid over the one that logs: nothing is lost, doubled, or called without end."""
+    monkeypatch.setattr(builtins, "print", builtins.print)
+
+    @flow(log_prints=True)
+    def printing() -> None:
+        print("within")  # noqa: T201
+
+    printing()
+    ours = builtins.print
+    monkeypatch.setattr(builtins, "print", lambda *values, **options: ours(*values, **options))
+    printing()
+    print("outside")  # noqa: T201
+
+    assert [1, 1] == [run.messages.count("within") for run in server.all_runs()]
+    assert "outside\n" == capsys.readouterr().out
+    assert builtins.print is pickle.loads(pickle.dumps(builtins.print))
 
 
 def test_a_file(server: MemoryServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -305,6 +365,31 @@ def test_loggers_of_other_runs(server: MemoryServer) -> None:
 
     lines = {line.message: line for line in server.only_run().logs}
     assert [None, None] == [lines[message].task_run_id for message in ("for the flow", "by the hook")]
+
+
+def test_children(server: MemoryServer) -> None:
+    """A child of a run's logger belongs to the run, and has the attributes of both."""
+    seen: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = seen.append  # type: ignore[method-assign]
+
+    @flow
+    def outer() -> None:
+        child = get_run_logger(colour="red").getChild("part", {"shape": "round"})
+        child.logger.addHandler(handler)
+        child.warning("from the part")
+
+    outer()
+    get_logger("flow_runs.part").removeHandler(handler)
+
+    assert "from the part" in server.only_run().messages
+    assert [("alisio.flow_runs.part", "red", "round")] == [(each.name, each.colour, each.shape) for each in seen]  # type: ignore[attr-defined]
+
+
+def test_what_is_no_run_of_a_hook() -> None:
+    """Something else than what hooks are given is refused in one line."""
+    with pytest.raises(TypeError, match="flow_run_logger takes a run as hooks are given it, not str: 'x'"):
+        flow_run_logger("x")  # type: ignore[arg-type]
 
 
 def test_records_travel(server: MemoryServer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,12 @@ def test_they_are_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
         before.api.url,
         get_current_settings().api.url,
     )
+
+
+def test_copies() -> None:
+    """A group can be copied and sent to another process."""
+    group = get_current_settings().api
+    assert [group.url] * 2 == [copy.copy(group).url, pickle.loads(pickle.dumps(group)).url]
 
 
 def test_no_such_setting() -> None:

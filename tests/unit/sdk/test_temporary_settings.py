@@ -84,6 +84,12 @@ def test_defaults() -> None:
     assert "http://127.0.0.1:9/api" == ALISIO_API_URL.value()
 
 
+def test_defaults_in_another_home(tmp_path: Path) -> None:
+    """What lies in the home by default lies in the one that the same block names, and never in that of before."""
+    with temporary_settings({"ALISIO_HOME": tmp_path / "new", "ALISIO_API_DATABASE_CONNECTION_URL": None}):
+        assert f"sqlite:///{tmp_path}/new/alisio.db" == current_settings().api_database_connection_url
+
+
 def test_bad_input() -> None:
     """What cannot be used is refused before anything is changed."""
     before = dict(os.environ)

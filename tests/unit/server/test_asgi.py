@@ -119,7 +119,13 @@ def test_a_client_that_leaves_while_it_sends(app: AsgiApp) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", "/api/bundles/x/content"), ("GET", "/api/bundles/x/content"), ("PUT", "/api/bundles/x%2Fcontent")],
+    [
+        ("POST", "/api/bundles/x/content"),
+        ("GET", "/api/bundles/x/content"),
+        ("PUT", "/api/bundles/x%2Fcontent"),
+        ("POST", "/api/artifact-data/x/content"),
+        ("PUT", "/api/artifacts/x/content"),
+    ],
 )
 def test_only_the_route_of_bundles_takes_bodies_of_their_size(app: AsgiApp, method: str, path: str) -> None:
     """What merely looks like it is no way to fill the server's memory."""

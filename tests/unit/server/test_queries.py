@@ -41,6 +41,7 @@ from alisio_server.database.queries import task_runs as task_queries
 from alisio_server.database.queries import work_pools as pool_queries
 from alisio_server.database.queries import work_queues as queue_queries
 from alisio_server.database.tables import agent, flow_run
+from alisio_server.errors import InvalidInputError
 from alisio_server.orchestration import agents, claims, deployments, flow_runs, reports, work_pools
 from alisio_server.services import Services
 
@@ -94,14 +95,19 @@ def test_pages_hold_every_run_once(services: Services, sort: FlowRunSort) -> Non
     deployment_id = deploy(services)
     for number in range(7):
         run(services, deployment_id, due=NOW + timedelta(minutes=number // 3))
+    if sort is FlowRunSort.ENDED_DESC:
+        run(services, deployment_id)  # one that has not ended is none of them
+    ended = NOW if sort is FlowRunSort.ENDED_DESC else None
     with services.transaction() as tx:
-        tx.connection.execute(update(flow_run).values(created=NOW))
+        which = flow_run.c.due.in_([NOW + timedelta(minutes=minute) for minute in range(3)])
+        tx.connection.execute(update(flow_run).where(which).values(created=NOW, ended=ended))
     seen = []
+    by = {"c": "created", "d": "due", "e": "ended"}[sort[0]]
     cursor = None
     with services.database.read() as connection:
         while True:
             page = run_queries.filter_flow_runs(connection, FlowRunQuery(sort=sort, limit=2, cursor=cursor))
-            seen += [(item.created if "created" in sort else item.due, item.id) for item in page.items]
+            seen += [(getattr(item, by), item.id) for item in page.items]
             cursor = page.next_cursor
             if cursor is None:
                 break
@@ -305,3 +311,15 @@ def test_queues_tell_what_waits(services: Services) -> None:
 
     assert [("urgent", 0), ("default", 2)] == [(item.name, item.late) for item in page.items]
     assert [page.items[1].id] == ids
+
+
+def test_a_part_of_the_names_of_too_many_deployments(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are found by what their deployment's name contains, unless more names contain it than a filter may name."""
+    monkeypatch.setattr(run_queries, "MAX_PAGE", 1)
+    first = run(services, deploy(services, "daily-a"))
+    deploy(services, "daily-b")
+
+    assert [first] == find(services, deployment_name_contains="Y-A")
+    assert [] == find(services, deployment_name_contains="weekly")
+    with pytest.raises(InvalidInputError, match="more than 1 deployments contain 'daily': say more of them"):
+        find(services, deployment_name_contains="daily")

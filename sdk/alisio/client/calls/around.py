@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import NoneType
 from uuid import UUID
 
-from alisio.client.calls.base import Call, path_of
+from alisio.client.calls.base import UPLOAD_SECONDS, Call, path_of
+from alisio.contract.artifact_data import ArtifactDataAnnounce, ArtifactDataAnswer
 from alisio.contract.artifacts import ArtifactCreate, ArtifactFilter, ArtifactPatch, ArtifactQuery, ArtifactRecord
 from alisio.contract.assets import (
     AssetFilter,
@@ -18,6 +19,7 @@ from alisio.contract.assets import (
     MaterializationQuery,
 )
 from alisio.contract.base import Count, Page
+from alisio.contract.deployments import Upload
 from alisio.contract.ids import new_id
 from alisio.contract.user_events import EventFilter, EventQuery, EventRecord, EventsCreate, EventsCreated
 from alisio.contract.variables import VariableFilter, VariableQuery, VariableRecord, VariableSet
@@ -52,6 +54,24 @@ def create_artifact(request: ArtifactCreate) -> Call[ArtifactRecord]:
     """Make an artifact. It gets an id where it has none, so a lost answer never makes a second one."""
     named = request if request.id is not None else request.model_copy(update={"id": new_id()})
     return Call("POST", "/artifacts", ArtifactRecord, named)
+
+
+def announce_artifact_data(announce: ArtifactDataAnnounce) -> Call[ArtifactDataAnswer]:
+    """Tell of data of an artifact that are to be sent, or have been."""
+    return Call("POST", "/artifact-data", ArtifactDataAnswer, announce)
+
+
+def send_artifact_data(upload: Upload, content: bytes) -> Call[bytes]:
+    """Send data of an artifact as the server said: to a path of the API, or to an address outside of it."""
+    if upload.url.startswith("/"):
+        return Call(upload.method, upload.url.removeprefix("/api"), bytes, content, timeout_seconds=UPLOAD_SECONDS)
+    return Call(upload.method, upload.url, bytes, content, elsewhere=upload)
+
+
+def download_artifact_data(data_id: UUID) -> Call[bytes]:
+    """Fetch data of an artifact, which are JSON."""
+    path = path_of("artifact-data", data_id, "content")
+    return Call("GET", path, bytes, timeout_seconds=UPLOAD_SECONDS)
 
 
 def filter_artifacts(query: ArtifactQuery) -> Call[Page[ArtifactRecord]]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from urllib.parse import quote
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -14,11 +14,14 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from alisio.contract.base import ErrorBody, first_problem
 from alisio.exceptions import ApiError, ConflictError, InvalidInputError, NotFoundError
 
+if TYPE_CHECKING:
+    from alisio.contract.deployments import Upload
+
 AnswerT = TypeVar("AnswerT")
 Body = BaseModel | Mapping[str, Any] | bytes | None
 
 UPLOAD_SECONDS = 300.0
-"""How long sending a bundle may take."""
+"""How long sending a bundle, or large data, may take."""
 
 _DEFAULT_TIMEOUT_SECONDS = 30.0
 _ERRORS: dict[int, type[ApiError]] = {
@@ -45,6 +48,7 @@ class Call(Generic[AnswerT]):
         query: Parameters of the address.
         repeatable: Whether sending it twice does no more than sending it once.
         timeout_seconds: How long the answer may take.
+        elsewhere: Where bytes go that are not for the API itself: it has said how. What comes back is of no interest.
     """
 
     method: str
@@ -54,6 +58,7 @@ class Call(Generic[AnswerT]):
     query: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = True
     timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS
+    elsewhere: Upload | None = None
 
 
 @dataclass(frozen=True)

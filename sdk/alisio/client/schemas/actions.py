@@ -1,21 +1,17 @@
-"""What the client is given to create and change things: the bodies of the API's requests."""
+"""What the client is given to create and change things: the bodies of the API's requests.
+
+Made of what does not fit, each raises a `ValueError` of one line.
+"""
 
 from __future__ import annotations
 
-from alisio.contract.access import ApiKeyCreate
-from alisio.contract.artifacts import ArtifactCreate
-from alisio.contract.artifacts import ArtifactPatch as ArtifactUpdate
-from alisio.contract.blocks import BlockDocumentCreate, BlockTypeSpec
-from alisio.contract.blocks import BlockDocumentPatch as BlockDocumentUpdate
-from alisio.contract.deployments import BackfillRequest, ScheduleSpec
-from alisio.contract.deployments import DeploymentSpec as DeploymentCreate
-from alisio.contract.limits import ConcurrencyLimitCreate as GlobalConcurrencyLimitCreate
-from alisio.contract.limits import ConcurrencyLimitPatch as GlobalConcurrencyLimitUpdate
-from alisio.contract.runs import FlowRunCreate as DeploymentFlowRunCreate
-from alisio.contract.variables import VariableSet as VariableCreate
-from alisio.contract.work_pools import WorkPoolCreate, WorkQueueCreate
-from alisio.contract.work_pools import WorkPoolPatch as WorkPoolUpdate
-from alisio.contract.work_pools import WorkQueuePatch as WorkQueueUpdate
+from typing import Any
+
+from pydantic import ConfigDict
+
+from alisio.client.schemas.one_line import ToldInOneLine
+from alisio.contract import access, artifacts, blocks, deployments, limits, runs, variables, work_pools
+from alisio.contract.limits import ConcurrencyLimitStrategy
 
 __all__ = [
     "ApiKeyCreate",
@@ -27,6 +23,7 @@ __all__ = [
     "BlockTypeSpec",
     "DeploymentCreate",
     "DeploymentFlowRunCreate",
+    "DeploymentUpdate",
     "GlobalConcurrencyLimitCreate",
     "GlobalConcurrencyLimitUpdate",
     "ScheduleSpec",
@@ -36,3 +33,99 @@ __all__ = [
     "WorkQueueCreate",
     "WorkQueueUpdate",
 ]
+
+
+class ApiKeyCreate(ToldInOneLine, access.ApiKeyCreate):
+    """An API key to be."""
+
+
+class ArtifactCreate(ToldInOneLine, artifacts.ArtifactCreate):
+    """An artifact to be."""
+
+
+class ArtifactUpdate(ToldInOneLine, artifacts.ArtifactPatch):
+    """What is to change of an artifact."""
+
+
+class BackfillRequest(ToldInOneLine, deployments.BackfillRequest):
+    """Which times of a schedule are to have runs."""
+
+
+class BlockDocumentCreate(ToldInOneLine, blocks.BlockDocumentCreate):
+    """A block to be."""
+
+
+class BlockDocumentUpdate(ToldInOneLine, blocks.BlockDocumentPatch):
+    """What is to change of a block."""
+
+
+class BlockTypeSpec(ToldInOneLine, blocks.BlockTypeSpec):
+    """A type of blocks, with its schema."""
+
+
+class DeploymentCreate(ToldInOneLine, deployments.DeploymentSpec):
+    """A deployment to be."""
+
+
+class ScheduleSpec(ToldInOneLine, deployments.ScheduleSpec):
+    """When a deployment is to run."""
+
+
+class DeploymentUpdate(ToldInOneLine):
+    """What is to change of a deployment: the fields that are given; see `DeploymentCreate` for what they are.
+
+    Attributes:
+        schedules: The whole list; a schedule that is not in it is removed.
+        paused: Whether its schedules rest.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str | None = None
+    description: str | None = None
+    tags: list[str] | None = None
+    parameters: dict[str, Any] | None = None
+    parameter_schema: dict[str, Any] | None = None
+    enforce_parameter_schema: bool | None = None
+    entrypoint: str | None = None
+    path: str | None = None
+    work_pool_name: str | None = None
+    work_queue_name: str | None = None
+    job_variables: dict[str, Any] | None = None
+    schedules: list[deployments.ScheduleSpec] | None = None
+    concurrency_limit: int | None = None
+    collision_strategy: ConcurrencyLimitStrategy | None = None
+    grace_period_seconds: int | None = None
+    paused: bool | None = None
+
+
+class GlobalConcurrencyLimitCreate(ToldInOneLine, limits.ConcurrencyLimitCreate):
+    """A named limit to be."""
+
+
+class GlobalConcurrencyLimitUpdate(ToldInOneLine, limits.ConcurrencyLimitPatch):
+    """What is to change of a named limit."""
+
+
+class DeploymentFlowRunCreate(ToldInOneLine, runs.FlowRunCreate):
+    """A run of a deployment to be."""
+
+
+class VariableCreate(ToldInOneLine, variables.VariableSet):
+    """A variable to be."""
+
+
+class WorkPoolCreate(ToldInOneLine, work_pools.WorkPoolCreate):
+    """A work pool to be."""
+
+
+class WorkPoolUpdate(ToldInOneLine, work_pools.WorkPoolPatch):
+    """What is to change of a work pool."""
+
+
+class WorkQueueCreate(ToldInOneLine, work_pools.WorkQueueCreate):
+    """A work queue to be."""
+
+
+class WorkQueueUpdate(ToldInOneLine, work_pools.WorkQueuePatch):
+    """What is to change of a work queue."""

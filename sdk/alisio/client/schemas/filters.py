@@ -14,12 +14,14 @@ from datetime import datetime
 from typing import Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from alisio.client.schemas.one_line import ToldInOneLine
 
 V = TypeVar("V")
 
 
-class Criterion(BaseModel, Generic[V]):
+class Criterion(ToldInOneLine, Generic[V]):
     """What a field must be.
 
     Attributes:
@@ -47,7 +49,7 @@ class Criterion(BaseModel, Generic[V]):
     ge_: V | None = None
 
 
-class Filter(BaseModel):
+class Filter(ToldInOneLine):
     """Which objects of a kind."""
 
     model_config = ConfigDict(extra="forbid")
@@ -102,7 +104,7 @@ class FlowRunFilterStateName(Criterion[str]):
     """The name of the state that a flow run is in."""
 
 
-class FlowRunFilterState(BaseModel):
+class FlowRunFilterState(ToldInOneLine):
     """The state that a flow run is in."""
 
     model_config = ConfigDict(extra="forbid")
@@ -113,6 +115,14 @@ class FlowRunFilterState(BaseModel):
 
 class FlowRunFilterExpectedStartTime(Criterion[datetime]):
     """The `expected_start_time` of a flow run."""
+
+
+class FlowRunFilterStartTime(Criterion[datetime]):
+    """When a flow run was to start: the API finds runs by that, and not by when they began."""
+
+
+class FlowRunFilterEndTime(Criterion[datetime]):
+    """The `end_time` of a flow run; one that has not ended has none."""
 
 
 class FlowRunFilterCreated(Criterion[datetime]):
@@ -134,6 +144,8 @@ class FlowRunFilter(Filter):
     work_queue_name: FlowRunFilterWorkQueueName | None = None
     state: FlowRunFilterState | None = None
     expected_start_time: FlowRunFilterExpectedStartTime | None = None
+    start_time: FlowRunFilterStartTime | None = None
+    end_time: FlowRunFilterEndTime | None = None
     created: FlowRunFilterCreated | None = None
     parent_flow_run_id: FlowRunFilterParentFlowRunId | None = None
 
@@ -162,7 +174,7 @@ class TaskRunFilterStateName(Criterion[str]):
     """The name of the state that a task run is in."""
 
 
-class TaskRunFilterState(BaseModel):
+class TaskRunFilterState(ToldInOneLine):
     """The state that a task run is in."""
 
     model_config = ConfigDict(extra="forbid")

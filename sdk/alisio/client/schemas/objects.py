@@ -5,8 +5,10 @@ Hooks are given objects of their own with the same fields and more, so these cla
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import PlainSerializer, PlainValidator
 
@@ -21,6 +23,7 @@ from alisio.contract.runs import Flow
 from alisio.contract.runs import LogRecord as Log
 from alisio.contract.state_record import StateRecord
 from alisio.contract.states import StateType
+from alisio.contract.tag_limits import TAG_PREFIX
 from alisio.contract.variables import VariableRecord as Variable
 from alisio.contract.work_pools import WorkPool, WorkQueue
 from alisio.states import State
@@ -29,12 +32,14 @@ __all__ = [
     "Artifact",
     "BlockDocument",
     "BlockType",
+    "ConcurrencyLimit",
     "ConcurrencyLimitConfig",
     "ConcurrencyLimitStrategy",
     "Deployment",
     "Flow",
     "FlowRun",
     "GlobalConcurrencyLimit",
+    "Greeting",
     "Log",
     "Schedule",
     "State",
@@ -134,6 +139,47 @@ class TaskRun(runs.TaskRun):
     def total_run_time(self) -> timedelta:
         """The time from its start to its end, or until now."""
         return _between(self.started, self.ended)
+
+
+@dataclass(frozen=True)
+class ConcurrencyLimit:
+    """A limit on the tasks with a tag.
+
+    Attributes:
+        concurrency_limit: How many may run at once.
+        active_slots: The task runs that hold slots, the first hundred; only where one limit is read.
+    """
+
+    id: UUID
+    tag: str
+    concurrency_limit: int
+    active_slots: list[UUID]
+    created: datetime
+    updated: datetime
+
+    @classmethod
+    def of(cls, limit: GlobalConcurrencyLimit) -> ConcurrencyLimit:
+        """Make it of the named limit that it is."""
+        holders = [slots.holder.id for slots in limit.held if slots.holder is not None]
+        tag = limit.name.removeprefix(TAG_PREFIX)
+        return cls(limit.id, tag, limit.limit, holders, limit.created, limit.updated)
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """What the API says when it is greeted, in the manner of a response.
+
+    Attributes:
+        text: What it says.
+        status_code: 200, as it has answered.
+    """
+
+    text: str
+    status_code: int = 200
+
+    def json(self) -> str:
+        """Give what it says."""
+        return self.text
 
 
 def flow_run_of(run: runs.FlowRun) -> FlowRun:

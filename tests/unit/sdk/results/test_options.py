@@ -25,7 +25,7 @@ def _nothing() -> None:
             "result_serializer must be one of pickle, json, compressed/pickle, compressed/json",
         ),
         ("result_serializer", 5, "or an object with dumps and loads, not 5"),
-        ("result_storage", "s3://", "result_storage must be a folder, an address such as s3://bucket/results, or an"),
+        ("result_storage", "s3://", "result_storage must be a folder, an address such as s3://bucket/results, TYPE"),
         ("result_storage", "", "result_storage must be a folder"),
         ("result_storage", {}, "or an object with read, write and exists, not {}"),
         ("result_storage", dict, "result_storage must be a folder"),
