@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,11 @@ class RunnerDeployment:
 
     def __repr__(self) -> str:
         return f"RunnerDeployment({self.full_name!r})"
+
+    def __await__(self) -> Generator[None, None, RunnerDeployment]:
+        """Give itself: programs written for Prefect await `flow.to_deployment(…)`, in asynchronous code."""
+        yield from ()
+        return self
 
     @classmethod
     def from_flow(

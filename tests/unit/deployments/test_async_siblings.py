@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_deploying(harness: Harness, project: Path) -> None:
-    """A flow is loaded, described and deployed, alone and with others."""
+    """A flow is loaded, described and deployed, alone and with others; awaiting a description gives the same one."""
 
     async def deploying() -> None:
         work = await Flow.afrom_source(project, "work.py:work")
@@ -46,7 +46,7 @@ def test_deploying(harness: Harness, project: Path) -> None:
         assert "work/first" == described.full_name
         await described.aapply("pool")
         await work.adeploy("second", "pool", print_next_steps=False)
-        await adeploy(await work.ato_deployment("third"), work_pool_name="pool", print_next_steps=False)
+        await adeploy(await work.to_deployment("third"), work_pool_name="pool", print_next_steps=False)
         with pytest.raises(AlisioError, match="names no work pool"):
             await adeploy(described)
 

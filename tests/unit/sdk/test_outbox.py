@@ -92,7 +92,7 @@ def test_the_end_comes_last() -> None:
 def test_the_end_wakes_who_waits_with_what_came_before_it() -> None:
     """The news that were told of are not taken yet, as reports keep a distance: the end is told of all the same."""
     calls: list[int] = []
-    outbox, run = _opened(calls)
+    _outbox, run = _opened(calls)
     run.note(StateType.RUNNING)
     told = len(calls)
 
