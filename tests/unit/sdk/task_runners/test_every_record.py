@@ -161,12 +161,12 @@ def test_lines_that_are_only_shown(
         say.submit().wait()
 
     saying()
-    assert 1 == capsys.readouterr().err.count("aside")
+    assert 1 == capsys.readouterr().err.count("  aside")
     assert (True, False) == ("loud" in server.only_run().messages, "aside" in server.only_run().messages)
     with temporary_settings({"ALISIO_LOGGING_TO_API_ENABLED": False}):
         saying()
 
-    assert 1 == capsys.readouterr().err.count("loud")
+    assert 1 == capsys.readouterr().err.count("  loud")
     assert [] == server.all_runs()[1].messages
 
 
