@@ -23,13 +23,18 @@ def hook(flow, run, state):
     with open("told", "a") as file:
         print(flow.name, run.name, state.name, state.message, sep="|", file=file)
 
+def wait():
+    # In one long sleep a signal that comes just before it is heard of only after it: Python looks between calls.
+    for _ in range(600):
+        time.sleep(0.1)
+
 options = {"flow_run_name": "the-run", "on_crashed": [hook], "on_completion": [hook]}
 
 @flow(**options)
 def sync():
     try:
         Path("ready").touch()
-        time.sleep(60)
+        wait()
     finally:
         Path("cleaned").touch()
 
@@ -41,7 +46,7 @@ async def in_loop():
 @task
 def endless():
     Path("ready").touch()
-    time.sleep(60)
+    wait()
 
 @flow(**options)
 def tasks():
@@ -63,7 +68,7 @@ def hooks():
 def none():
     done()
     Path("ready").touch()
-    time.sleep(60)
+    wait()
 
 if __name__ == "__main__":
     asyncio.run(in_loop()) if sys.argv[1] == "async" else globals()[sys.argv[1]]()

@@ -206,8 +206,8 @@ def test_an_interrupted_flow(server: MemoryServer, make_runner: MakeRunner, tmp_
 
     @task
     def long(n: int) -> None:
-        begun.touch()
         try:
+            begun.touch()
             for _ in range(2_000):
                 time.sleep(0.01)
                 if (tmp_path / "over").exists():
