@@ -23,6 +23,9 @@ TAIL = 200
 _threads: dict[str, int] = {}
 """The threads that the jobs of this worker run in."""
 
+_over: deque[str] = deque(maxlen=1_000)
+"""The latest jobs that are not to run here any more: some of them may be on their way to this worker."""
+
 
 class OneTry(SchedulerPlugin):  # type: ignore[misc]  # it is not typed
     """Has the scheduler run no task of ours a second time when its worker dies: it may have done half of its work."""
@@ -63,9 +66,11 @@ def work(flow: bytes, task: bytes, call: bytes, topic: str, job_id: str) -> tupl
         tail.append((number, frame))
         worker.log_event(topic, {"job": job_id, "number": number, "frame": frame})
 
-    worker.log_event(topic, {"job": job_id, "number": 0})
     _threads[job_id] = threading.get_ident()
     try:
+        if job_id in _over:
+            raise TerminationSignal
+        worker.log_event(topic, {"job": job_id, "number": 0})
         answer = execute(Job(flow, task, call), emit)
     finally:
         del _threads[job_id]
@@ -73,7 +78,8 @@ def work(flow: bytes, task: bytes, call: bytes, topic: str, job_id: str) -> tupl
 
 
 async def interrupt(job_ids: list[str]) -> None:
-    """Stop those of these jobs that run on this worker: their flow run has ended."""
+    """Stop those of these jobs that run on this worker, or will: their flow run has ended."""
+    _over.extend(job_ids)
     for job_id in job_ids:
         thread = _threads.get(job_id)
         if thread is not None:

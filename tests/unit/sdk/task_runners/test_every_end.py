@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 import time
@@ -27,6 +28,16 @@ class PickyError(Exception):
         super().__init__(f"{town} has code {code}")
         self.code = code
         self.town = town
+
+
+def _is_free(path: Path) -> bool:
+    """Tell whether nobody holds a file's lock any more."""
+    with path.open("a") as mine:
+        try:
+            fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 @on(*ALL)
@@ -202,18 +213,18 @@ def test_side_by_side(server: MemoryServer, style: Style, make_runner: MakeRunne
 @on(*CONCURRENT)
 def test_an_interrupted_flow(server: MemoryServer, make_runner: MakeRunner, tmp_path: Path) -> None:
     """When a flow is interrupted its tasks are CANCELLED: those that run are stopped, those that wait never begin."""
-    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    begun, held = tmp_path / "begun", tmp_path / "held"
 
     @task
     def long(n: int) -> None:
-        try:
+        # The lock goes with whoever holds it, whether he is interrupted or killed.
+        with held.open("a") as mine:
+            fcntl.flock(mine, fcntl.LOCK_SH)
             begun.touch()
             for _ in range(2_000):
                 time.sleep(0.01)
                 if (tmp_path / "over").exists():
                     return
-        finally:
-            ended.touch()
 
     @flow(task_runner=make_runner())
     def interrupted() -> None:
@@ -228,4 +239,4 @@ def test_an_interrupted_flow(server: MemoryServer, make_runner: MakeRunner, tmp_
     assert {"Cancelled"} == {news.states[-1].name for news in run.task_runs.values()}
     if isinstance(interrupted.task_runner, ThreadPoolTaskRunner):
         (tmp_path / "over").touch()  # nothing stops a thread of one's own process but its own code
-    wait_until(ended.exists)
+    wait_until(lambda: _is_free(held))
