@@ -160,13 +160,15 @@ class _Post:
         self.process = os.getpid()
         self.password = secrets.token_bytes(32)
         self._runs: dict[str, TaskRun | FlowRun] = {}
+        self._changing = threading.Lock()
         self._socket = Socket(family="AF_UNIX", backlog=64, authkey=self.password)
         self.address = str(self._socket.address)
         threading.Thread(target=self._accept, name="alisio-post", daemon=True).start()
 
     def expect(self, run: TaskRun | FlowRun) -> None:
         """Take note of a run that others will tell of; those that have ended are forgotten."""
-        self._runs = {key: each for key, each in self._runs.items() if not each.closed} | {str(run.id): run}
+        with self._changing:
+            self._runs = {key: each for key, each in self._runs.items() if not each.closed} | {str(run.id): run}
 
     def _accept(self) -> None:
         while True:
