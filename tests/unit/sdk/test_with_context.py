@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import AuthenticationError, get_context
+from multiprocessing.connection import Client
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
@@ -153,6 +155,28 @@ def test_several_runs_are_expected_at_once() -> None:
     watched.thread.join()
 
     assert {str(each.id) for each in (watched, watched.other, last)} == set(post._runs)
+
+
+def test_one_that_connects_and_says_nothing() -> None:
+    """It holds up nobody else: a process may be stopped at any time. Without the password nothing is heard."""
+    post = _Post()
+
+    def connect() -> None:
+        with Client(post.address, authkey=post.password) as connection:
+            connection.send(str(uuid4()))
+            with pytest.raises(EOFError):
+                connection.recv()
+        done.append(True)
+
+    done: list[bool] = []
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(post.address)
+        thread = Thread(target=connect, daemon=True)
+        thread.start()
+        thread.join(10)
+    assert [True] == done
+    with pytest.raises(AuthenticationError):
+        Client(post.address, authkey=b"guessed")
 
 
 def test_asynchronous_functions() -> None:
