@@ -410,6 +410,18 @@ def test_a_refused_run_leaves_nothing(project: Project, monkeypatch: pytest.Monk
     assert 1 == len(project.stored())
 
 
+@pytest.mark.parametrize("failure", [ApiError(504, "timeout", "too late"), ApiError(200, "unreadable_answer", "what?")])
+def test_a_server_that_may_have_made_the_run_is_believed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, failure: ApiError
+) -> None:
+    """Its worker needs the arguments: without them it would fail, and nobody would have run the task."""
+    monkeypatch.setattr(type(project.person.client), "create_run", _raises(failure))
+
+    with pytest.raises(ApiError, match=failure.message.rstrip("?")):
+        project.add.delay(2)
+    assert 1 == len(project.stored())
+
+
 def test_a_key_that_may_not_deploy_is_told_who_may(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first one who asks for a task that was never served makes its deployment, which takes a role."""
     monkeypatch.setattr(serving, "register", _raises(ApiError(403, "role_not_allowed", "the role agent may not")))
