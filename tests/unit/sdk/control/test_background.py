@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from alisio import State, Task, allow_failure, flow, tags, task_worker
+from alisio import State, Task, allow_failure, background_runs, flow, tags, task_worker
 from alisio.background import BackgroundFuture, load_task
 from alisio.background_runs import run_task
 from alisio.contract.limits import ConcurrencyLimitCreate
@@ -21,6 +21,7 @@ from alisio.deployments.failures import ProjectError
 from alisio.exceptions import (
     AlisioError,
     ApiError,
+    ApiUnreachableError,
     CancelledRunError,
     EntrypointError,
     FailedRunError,
@@ -30,6 +31,7 @@ from alisio.exceptions import (
     UnfinishedRunError,
     VisualizationError,
 )
+from alisio.results.background import Arguments, read_arguments
 from tests.unit.sdk.control.conftest import Person
 
 NAME = "background_work"
@@ -265,6 +267,47 @@ def test_futures_are_waited_for_by_the_worker(project: Project) -> None:
     assert 13 == project.outcome("total", pair, more=[three, 3])
     later = project.add.delay(project.add.delay(1, 1), 1)
     assert later.state.is_scheduled()
+
+
+def test_a_server_that_is_in_trouble_does_not_fail_what_waits(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that waits for another task asks again later: what has not failed is not to be given up."""
+    first = project.performed(project.add.delay(1, 1))
+    troubles = [ApiError(503, "away", "a deploy"), ApiUnreachableError("no answer"), ApiError(429, "slow", "down")]
+    look = BackgroundFuture.wait
+
+    def wait(future: BackgroundFuture[Any], timeout: float | None = None) -> None:
+        if troubles:
+            raise troubles.pop()
+        look(future, timeout)
+
+    monkeypatch.setattr(BackgroundFuture, "wait", wait)
+    monkeypatch.setattr(background_runs, "_AWAY_SECONDS", 0)
+
+    assert 3 == project.outcome("add", first, 1)
+    assert [] == troubles
+
+
+def test_a_store_that_is_in_trouble_does_not_fail_what_has_not_begun(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The arguments are asked for again, and not for ever: such a failure would cost all retries of the task."""
+    troubles: list[Exception] = [OSError("S3 cannot be used")] * 2
+
+    def read(key: str) -> Arguments:
+        if troubles:
+            raise troubles.pop()
+        return read_arguments(key)
+
+    monkeypatch.setattr(background_runs, "read_arguments", read)
+    monkeypatch.setattr(background_runs, "_AWAY_SECONDS", 0)
+    assert 3 == project.outcome("add", 1, 2)
+
+    troubles.extend([OSError("S3 cannot be used")] * 100)
+    with pytest.raises(OSError, match="S3 cannot be used"):
+        project.outcome("add", 1, 2)
+    assert 100 - background_runs._STORE_TRIES - 1 == len(troubles)
 
 
 def test_a_task_whose_input_has_failed_is_not_run(project: Project) -> None:
