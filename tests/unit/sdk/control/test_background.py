@@ -32,6 +32,7 @@ from alisio.exceptions import (
     VisualizationError,
 )
 from alisio.results.background import Arguments, read_arguments
+from alisio.results.store import ResultStore
 from tests.unit.sdk.control.conftest import Person
 
 NAME = "background_work"
@@ -440,6 +441,23 @@ def test_old_arguments_are_removed_where_tasks_are_served(project: Project) -> N
 
     assert 1 == len(project.stored())
     assert 2 == project.performed(new).result()
+
+
+def test_old_arguments_that_are_needed_stay(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a task that still waits, a user's own results of like names, and all where no server says what waits."""
+    gone, waiting = project.add.delay(1, 1), project.add.delay(2, 2)
+    project.person.client.delete_flow_run(gone.flow_run_id)
+    ResultStore().write("mine", "background-report")
+
+    with monkeypatch.context() as away:
+        away.setattr(type(project.person.client), "filter_flow_runs", _raises(ApiUnreachableError("no answer")))
+        task_worker._forget_before(time.time() + 60)
+        assert 3 == len(project.stored())
+    task_worker._forget_before(time.time() + 60)
+
+    key = project.person.client.read_flow_run(waiting.flow_run_id).parameters["arguments"]
+    assert {"background-report", key} == {path.name for path in project.stored()}
+    assert 4 == project.performed(waiting).result()
 
 
 def test_a_refused_run_leaves_nothing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
