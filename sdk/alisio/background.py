@@ -151,8 +151,9 @@ def enqueue(
         request = FlowRunCreate(parameters={"arguments": key}, tags=sorted(current_tags.get()), idempotency_key=key)
         try:
             return BackgroundFuture(client.create_run(found, request).id)
-        except ApiError:  # there is no run that will need them
-            forget(key)
+        except ApiError as error:
+            if 400 <= error.status < 500:  # else the run may have been made before the server failed to say so
+                forget(key)
             raise
 
 

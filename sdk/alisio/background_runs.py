@@ -13,10 +13,10 @@ from alisio.engine.arguments import rebuilt
 from alisio.engine.places import key_of_attempt
 from alisio.engine.provenance import LEAVES
 from alisio.engine.runs import FlowRun
-from alisio.exceptions import ApiUnreachableError, MissingResultError
+from alisio.exceptions import ApiError, ApiUnreachableError, MissingResultError
 from alisio.flows import Flow
 from alisio.logging import get_run_logger
-from alisio.results.background import forget, read_arguments, store_failure
+from alisio.results.background import Arguments, forget, read_arguments, store_failure
 from alisio.results.store import ResultRecord, ResultStore
 from alisio.states import State
 from alisio.tasks import Task
@@ -25,7 +25,10 @@ from alisio.utilities.annotations import Annotation, opaque, quote
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
 _AWAY_SECONDS = 5.0
-"""How long to wait before a server is asked again that did not answer."""
+"""How long to wait before a server, or a store, is asked again that did not answer."""
+
+_STORE_TRIES = 6
+"""How often a store is asked again for the arguments of a task, until that has failed."""
 
 
 class TaskFlow(Flow[P, R]):
@@ -78,7 +81,7 @@ def _result_of(run: FlowRun, task: Task[..., Any], arguments: str) -> Any:
     from alisio.engine.drivers import run_coroutine
 
     try:
-        given = read_arguments(arguments)
+        given = _given(arguments)
     except MissingResultError:
         # The attempt before has removed them, and was cut off before that was known; or a person retries the run.
         if (earlier := _earlier_result(run)) is None:
@@ -90,6 +93,17 @@ def _result_of(run: FlowRun, task: Task[..., Any], arguments: str) -> Any:
     called = partial(task, *args, **kwargs, return_state=True)
     state: Any = run_coroutine(called()) if task.is_async else called()
     return state.result()
+
+
+def _given(key: str) -> Arguments:
+    """Read the arguments; the task has not begun, so a store that is away for a moment is no failure of it."""
+    for _ in range(_STORE_TRIES):
+        try:
+            return read_arguments(key)
+        except OSError as error:
+            get_run_logger().warning("the arguments of the task cannot be read yet: %s", error)
+            time.sleep(_AWAY_SECONDS)
+    return read_arguments(key)
 
 
 def _earlier_result(run: FlowRun) -> ResultRecord | None:
@@ -123,6 +137,8 @@ def _end_of(future: BackgroundFuture[Any]) -> State[Any]:
         try:
             future.wait()
             return future.state
-        except ApiUnreachableError as error:
+        except (ApiUnreachableError, ApiError) as error:
+            if isinstance(error, ApiError) and error.status < 500 and error.status != 429:
+                raise
             get_run_logger().warning("it waits for background task %s: %s", future.flow_run_id, error)
             time.sleep(_AWAY_SECONDS)

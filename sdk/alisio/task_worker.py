@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from alisio.tasks import Task
@@ -13,6 +16,9 @@ if TYPE_CHECKING:
     from alisio.deployments.runner import RunnerDeployment
 
 __all__ = ["aserve", "serve"]
+
+_MARGIN_SECONDS = 3_600.0
+"""How far the clock of the server may be from that of the store, when runs are looked for by their age."""
 
 
 def serve(*tasks: Task[..., Any], limit: int | None = 10, timeout: float | None = None) -> None:
@@ -52,7 +58,6 @@ async def aserve(*tasks: Task[..., Any], limit: int | None = 10, timeout: float 
 def _prepared(tasks: tuple[Task[..., Any], ...], timeout: float | None) -> list[RunnerDeployment]:
     """Look at what is to be served, tell of it, and remove what is kept of runs that are long over."""
     from alisio.background import background_deployment
-    from alisio.results.background import forget_before
     from alisio.settings import current_settings
 
     if timeout is not None and not timeout > 0:
@@ -64,7 +69,33 @@ def _prepared(tasks: tuple[Task[..., Any], ...], timeout: float | None) -> list[
             raise TypeError(f"serve needs tasks, not {each!r}: put @task above the function")
     deployments = [background_deployment(each) for each in tasks]
     if (kept := current_settings().retention_flow_runs) is not None:
-        forget_before(time.time() - kept)
+        _forget_before(time.time() - kept)
     sys.stdout.write(f"serving {', '.join(each.name for each in tasks)}: end with ctrl+c\n")
     sys.stdout.flush()
     return deployments
+
+
+def _forget_before(instant: float) -> None:
+    from alisio.exceptions import ApiError, ApiUnreachableError
+    from alisio.results.background import forget_before
+
+    with suppress(ApiError, ApiUnreachableError):  # then nobody can say what is needed: the next worker asks again
+        forget_before(instant, partial(_needed_keys, instant + _MARGIN_SECONDS))
+
+
+def _needed_keys(asked_before: float) -> set[str]:
+    """Give the keys of the arguments of runs that have not ended, of those that were asked for before an instant."""
+    from alisio.client import open_client
+    from alisio.contract.runs import FlowRunFilter, FlowRunQuery
+    from alisio.contract.states import TERMINAL, StateType
+
+    live = [each for each in StateType if each not in TERMINAL]
+    which = FlowRunFilter(state_types=live, created_before=datetime.fromtimestamp(asked_before, UTC))
+    keys: set[str] = set()
+    cursor = None
+    with closing(open_client()) as client:
+        while True:
+            page = client.filter_flow_runs(FlowRunQuery(filter=which, cursor=cursor))
+            keys.update(str(run.parameters.get("arguments")) for run in page.items)
+            if (cursor := page.next_cursor) is None:
+                return keys

@@ -41,7 +41,7 @@ def test_the_wrong_role_is_refused_and_remembered(stack: Stack) -> None:
 def test_login_keeps_the_admin_key_for_its_owner_alone(stack: Stack, tmp_path: Path) -> None:
     """The key comes from Secrets Manager into the active profile, whose file others cannot read."""
     home = tmp_path / "home"
-    bare = {"ALISIO_HOME": str(home), "ALISIO_API_URL": "", "ALISIO_API_KEY": ""}
+    bare = {"ALISIO_HOME": str(home), "ALISIO_API_URL": None, "ALISIO_API_KEY": None}
 
     said = stack.cli("cloud", "login", "--stage", "local", env=bare).out
 

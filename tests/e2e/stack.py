@@ -7,7 +7,7 @@ import signal
 import subprocess
 import textwrap
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -116,18 +116,21 @@ class Stack:
 
     # Commands
 
-    def cli(self, *arguments: str, code: int = 0, env: dict[str, str] | None = None, cwd: Path | None = None) -> Result:
+    def cli(
+        self, *arguments: str, code: int = 0, env: Mapping[str, str | None] | None = None, cwd: Path | None = None
+    ) -> Result:
         """Run an `alisio` command to its end.
 
         Args:
             arguments: What stands after `alisio`.
             code: The exit code that it must have.
-            env: Variables over those of the back end.
+            env: Variables over those of the back end; None leaves one out.
             cwd: Where to run it; the scenario's folder where it is not given.
         """
+        given = {**self.backend.environment, **(env or {})}
         done = subprocess.run(
             [*ALISIO, *arguments],
-            env=self.backend.environment | (env or {}),
+            env={name: value for name, value in given.items() if value is not None},
             cwd=cwd or self.folder,
             capture_output=True,
             text=True,

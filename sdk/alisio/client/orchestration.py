@@ -12,6 +12,7 @@ Both work with a server over HTTP, and without one on the database of the settin
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -34,6 +35,9 @@ from alisio.settings import Settings, current_settings
 __all__ = ["AlisioClient", "SyncAlisioClient", "get_client"]
 
 T = TypeVar("T")
+_clients: weakref.WeakSet[SyncAlisioClient | AlisioClient] = weakref.WeakSet()
+_of_the_parent: list[Any] = []
+"""What a fork has of its parent's connections: it does not even let go of them, as some say farewell then."""
 
 
 class SyncAlisioClient(RunOperations, DeploymentOperations, WorkOperations, AroundOperations):
@@ -53,6 +57,7 @@ class SyncAlisioClient(RunOperations, DeploymentOperations, WorkOperations, Arou
         self._transport: Transport | None = None
         self._opening = threading.Lock()
         self._at_end: weakref.finalize[..., Any] | None = None
+        _clients.add(self)
 
     def __enter__(self) -> SyncAlisioClient:
         self._open()
@@ -106,6 +111,7 @@ class AlisioClient(RunOperations, DeploymentOperations, WorkOperations, AroundOp
         self._transport: AsyncTransport | None = None
         self._opening = threading.Lock()
         self._at_end: weakref.finalize[..., Any] | None = None
+        _clients.add(self)
 
     async def __aenter__(self) -> AlisioClient:
         await self.close()
@@ -173,3 +179,17 @@ def get_client(settings: Settings | None = None, sync_client: bool = False) -> A
         first call.
     """
     return SyncAlisioClient(settings) if sync_client else AlisioClient(settings)
+
+
+def _after_fork() -> None:
+    """Have the clients that were opened before the fork open anew: two processes cannot share a connection."""
+    for client in list(_clients):
+        if client._at_end is not None:
+            client._at_end.detach()
+        _of_the_parent.append(client._transport)
+        client._transport = client._at_end = None
+        client._opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
@@ -15,6 +19,10 @@ if TYPE_CHECKING:
 
 PREFIX = "background-"
 """How the keys of all that is kept begin, so that the rules of a bucket can remove what is old."""
+
+_FAILURE = "-failure"
+_NAMES = re.compile(rf"{PREFIX}[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}({_FAILURE})?")
+"""Results that users have given such keys are theirs."""
 
 
 class Arguments(NamedTuple):
@@ -95,19 +103,32 @@ def forget(key: str) -> None:
         storage.remove(_failure_of(key))
 
 
-def forget_before(instant: float) -> None:
+def forget_before(instant: float, kept: Callable[[], Collection[str]]) -> None:
     """Remove what was stored before a time, where the store is a folder.
 
     Args:
         instant: In seconds since 1970.
+        kept: Gives the keys of tasks that still wait or run. It is asked only where something is as old as that.
     """
     storage = ResultStore().storage
-    if isinstance(storage, FolderStorage):
-        for path in storage.folder.glob(f"{PREFIX}*"):
+    if not isinstance(storage, FolderStorage):
+        return
+    named = (path for path in storage.folder.glob(f"{PREFIX}*") if _NAMES.fullmatch(path.name))
+    if not (old := [path for path in named if _stored(path) < instant]):
+        return
+    keys = kept()
+    for path in old:
+        if path.name.removesuffix(_FAILURE) not in keys:
             with suppress(OSError):  # another worker has removed it, or it is somebody else's
-                if path.stat().st_mtime < instant:
-                    path.unlink()
+                path.unlink()
+
+
+def _stored(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # another worker has removed it
+        return inf
 
 
 def _failure_of(key: str) -> str:
-    return f"{key}-failure"
+    return f"{key}{_FAILURE}"

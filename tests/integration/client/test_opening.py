@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import weakref
 from typing import Any
+
+import pytest
 
 from alisio import get_client
 from alisio.client.orchestration import AlisioClient
@@ -55,3 +58,24 @@ def test_a_block_after_calls(settings: Settings) -> None:
         await client.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_opens_its_own(settings: Settings) -> None:
+    """Each process of a web application has its own connections, though the client was used before they forked."""
+    with get_client(settings, sync_client=True) as client:
+        client.hello()
+        before = client._transport
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.write(writing, client.hello().text.encode() if client._transport is None else b"the parent's")
+            finally:
+                os._exit(0)
+        os.close(writing)
+        os.waitpid(child, 0)
+
+        assert b"ok" == os.read(reading, 100)
+        assert ("ok", before) == (client.hello().text, client._transport)
+        os.close(reading)

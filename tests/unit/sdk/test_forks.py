@@ -42,6 +42,41 @@ if __name__ == "__main__":
         print(os.waitpid(pid, 0)[1], end=" ")
 """
 
+FORKING_TASK = """
+import os
+from alisio import flow, get_run_logger, task
+from alisio.task_runners import ProcessPoolTaskRunner
+
+@task
+def forking():
+    logger, pid = get_run_logger(), os.fork()
+    for number in range(1000):
+        logger.info("line %d of the %s", number, "worker" if pid else "fork")
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return "whole"
+
+@flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+def main():
+    return forking.submit().result()
+
+if __name__ == "__main__":
+    print(main())
+"""
+
+
+def test_a_fork_of_a_worker_leaves_its_socket_alone(tmp_path: Path) -> None:
+    """A task in a process of its own may fork: its worker tells its news, and no other process writes among them."""
+    script = tmp_path / "forking_task.py"
+    script.write_text(FORKING_TASK)
+    done = subprocess.run(
+        [sys.executable, script],
+        env={**os.environ, "ALISIO_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=90,
+    )  # fmt: skip
+    lines = (done.stderr.count("of the worker"), done.stderr.count("of the fork"))
+    assert ("whole\n", (1000, 0)) == (done.stdout, lines), done.stderr[-2000:]
+
 
 def test_flows_run_in_forks(tmp_path: Path) -> None:
     """A fork can run flows, whatever the other threads of its parent were doing."""

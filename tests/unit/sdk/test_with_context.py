@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import AuthenticationError, get_context
+from multiprocessing.connection import Client
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 
 from alisio import flow, get_run_logger, tags, task
 from alisio.context import FlowRunContext, TagsContext, TaskRunContext, with_context
-from alisio.engine.remote.carried import _arrived
+from alisio.engine.remote.carried import _arrived, _Post
 from alisio.exceptions import MissingContextError, TransferError
 from tests.unit.sdk.conftest import MemoryServer
 
@@ -122,6 +127,56 @@ def test_a_run_that_cannot_be_reached(server: MemoryServer) -> None:
     home = carried._home._replace(address="/nowhere/socket")
     with pytest.raises(TransferError, match="with_context carries a run to processes of the same machine"):
         _arrived(told, home)(1)
+
+
+class Watched:
+    """A run in whose place another thread is told of one of its own, while it is asked whether it has ended."""
+
+    def __init__(self, post: _Post) -> None:
+        self.id = uuid4()
+        self.other: Any = SimpleNamespace(id=uuid4(), closed=False)
+        self.thread = Thread(target=post.expect, args=(self.other,))
+
+    @property
+    def closed(self) -> bool:
+        """Tell that it has not, once the other thread has had its time."""
+        if self.thread.ident is None:
+            self.thread.start()
+            self.thread.join(0.2)
+        return False
+
+
+def test_several_runs_are_expected_at_once() -> None:
+    """Tasks in threads carry functions at the same time: none of their runs is forgotten, and its news with it."""
+    post = _Post()
+    watched: Any = Watched(post)
+    post.expect(watched)
+    post.expect(last := cast(Any, SimpleNamespace(id=uuid4(), closed=False)))
+    watched.thread.join()
+
+    assert {str(each.id) for each in (watched, watched.other, last)} == set(post._runs)
+
+
+def test_one_that_connects_and_says_nothing() -> None:
+    """It holds up nobody else: a process may be stopped at any time. Without the password nothing is heard."""
+    post = _Post()
+
+    def connect() -> None:
+        with Client(post.address, authkey=post.password) as connection:
+            connection.send(str(uuid4()))
+            with pytest.raises(EOFError):
+                connection.recv()
+        done.append(True)
+
+    done: list[bool] = []
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(post.address)
+        thread = Thread(target=connect, daemon=True)
+        thread.start()
+        thread.join(10)
+    assert [True] == done
+    with pytest.raises(AuthenticationError):
+        Client(post.address, authkey=b"guessed")
 
 
 def test_asynchronous_functions() -> None:

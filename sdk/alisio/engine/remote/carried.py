@@ -12,11 +12,12 @@ import logging
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection
+from multiprocessing.connection import Client, Connection, answer_challenge, deliver_challenge
 from multiprocessing.connection import Listener as Socket
 from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar, cast
 
@@ -28,9 +29,11 @@ from alisio.engine.runs import FlowRun, TaskRun
 from alisio.exceptions import TransferError
 from alisio.logging import capture_prints, set_up
 from alisio.settings import read_values
+from alisio.utilities.forks import whole_in_forks
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_BREATH_SECONDS = 0.1
 
 
 class _Home(NamedTuple):
@@ -160,22 +163,35 @@ class _Post:
         self.process = os.getpid()
         self.password = secrets.token_bytes(32)
         self._runs: dict[str, TaskRun | FlowRun] = {}
-        self._socket = Socket(family="AF_UNIX", backlog=64, authkey=self.password)
+        self._changing = threading.Lock()
+        # Who connects is asked for the password by a thread of its own: one that says nothing holds up nobody.
+        self._socket = Socket(family="AF_UNIX", backlog=64)
         self.address = str(self._socket.address)
         threading.Thread(target=self._accept, name="alisio-post", daemon=True).start()
 
     def expect(self, run: TaskRun | FlowRun) -> None:
         """Take note of a run that others will tell of; those that have ended are forgotten."""
-        self._runs = {key: each for key, each in self._runs.items() if not each.closed} | {str(run.id): run}
+        with self._changing:
+            self._runs = {key: each for key, each in self._runs.items() if not each.closed} | {str(run.id): run}
 
     def _accept(self) -> None:
         while True:
-            with suppress(OSError, EOFError, AuthenticationError):
-                connection = self._socket.accept()
-                threading.Thread(target=self._hear, args=(connection,), name="alisio-news", daemon=True).start()
+            try:
+                self._begin_to_hear(self._socket.accept())
+            except (OSError, RuntimeError):  # no descriptor or no thread is to be had: mostly there is one soon
+                time.sleep(_BREATH_SECONDS)
+
+    def _begin_to_hear(self, connection: Connection) -> None:
+        try:
+            threading.Thread(target=self._hear, args=(connection,), name="alisio-news", daemon=True).start()
+        except RuntimeError:
+            connection.close()
+            raise
 
     def _hear(self, connection: Connection) -> None:
-        with connection, suppress(OSError, EOFError):
+        with connection, suppress(OSError, EOFError, AuthenticationError):
+            deliver_challenge(connection, self.password)
+            answer_challenge(connection, self.password)
             run = self._runs.get(connection.recv())
             if run is None:
                 return
@@ -188,7 +204,7 @@ class _Post:
 
 
 _posts: list[_Post] = []
-_opening = threading.Lock()
+_opening = whole_in_forks(threading.Lock())
 
 
 def _post_of_here() -> _Post:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import struct
@@ -23,7 +24,7 @@ class Channel:
         """Send messages.
 
         Raises:
-            OSError: The other end is gone.
+            OSError: The other end is gone, or this one is closed.
         """
         for message in messages:
             self._write(_LENGTH.pack(len(message)))
@@ -40,7 +41,12 @@ class Channel:
         return self._read(length)
 
     def wait(self, seconds: float) -> bool:
-        """Tell whether something can be received, or never will be, within this time."""
+        """Tell whether something can be received, or never will be, within this time.
+
+        Raises:
+            OSError: This end is closed.
+        """
+        self._demand_open()
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)
         return bool(poll.poll(seconds * 1_000))
@@ -51,15 +57,22 @@ class Channel:
             self.closed = True
             os.close(self._descriptor)
 
+    def _demand_open(self) -> None:
+        if self.closed:
+            # Its number may be another file's by now: what is written there is lost here and breaks that.
+            raise BrokenPipeError(errno.EPIPE, "the channel is closed")
+
     def _write(self, content: bytes) -> None:
         view = memoryview(content)
         while view:
+            self._demand_open()
             view = view[os.write(self._descriptor, view) :]
 
     def _read(self, length: int) -> bytes:
         content = bytearray(length)
         view = memoryview(content)
         while view:
+            self._demand_open()
             count = os.readv(self._descriptor, [view])
             if not count:
                 raise EOFError

@@ -231,6 +231,11 @@ class Relay:
         _courier.remove(self)
         self.send()
 
+    def mute(self) -> None:
+        """Tell nothing any more: this process is a fork, and what it would write to is the worker's."""
+        self.outbox.mute()
+        self._sending = threading.Lock()
+
     def _on_log(self) -> None:
         now = time.monotonic()
         if now - self._window > GATHER_SECONDS:
@@ -277,6 +282,17 @@ class _Courier:
 
 
 _courier = _Courier()
+
+
+def _after_fork() -> None:
+    global _courier
+    for relay in _courier._relays:  # two processes that write to one socket at once break what is on it
+        relay.mute()
+    _courier = _Courier()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def shown_elsewhere(frame: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from alisio import State, Task, allow_failure, flow, tags, task_worker
+from alisio import State, Task, allow_failure, background_runs, flow, tags, task_worker
 from alisio.background import BackgroundFuture, load_task
 from alisio.background_runs import run_task
 from alisio.contract.limits import ConcurrencyLimitCreate
@@ -21,6 +21,7 @@ from alisio.deployments.failures import ProjectError
 from alisio.exceptions import (
     AlisioError,
     ApiError,
+    ApiUnreachableError,
     CancelledRunError,
     EntrypointError,
     FailedRunError,
@@ -30,6 +31,8 @@ from alisio.exceptions import (
     UnfinishedRunError,
     VisualizationError,
 )
+from alisio.results.background import Arguments, read_arguments
+from alisio.results.store import ResultStore
 from tests.unit.sdk.control.conftest import Person
 
 NAME = "background_work"
@@ -267,6 +270,47 @@ def test_futures_are_waited_for_by_the_worker(project: Project) -> None:
     assert later.state.is_scheduled()
 
 
+def test_a_server_that_is_in_trouble_does_not_fail_what_waits(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that waits for another task asks again later: what has not failed is not to be given up."""
+    first = project.performed(project.add.delay(1, 1))
+    troubles = [ApiError(503, "away", "a deploy"), ApiUnreachableError("no answer"), ApiError(429, "slow", "down")]
+    look = BackgroundFuture.wait
+
+    def wait(future: BackgroundFuture[Any], timeout: float | None = None) -> None:
+        if troubles:
+            raise troubles.pop()
+        look(future, timeout)
+
+    monkeypatch.setattr(BackgroundFuture, "wait", wait)
+    monkeypatch.setattr(background_runs, "_AWAY_SECONDS", 0)
+
+    assert 3 == project.outcome("add", first, 1)
+    assert [] == troubles
+
+
+def test_a_store_that_is_in_trouble_does_not_fail_what_has_not_begun(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The arguments are asked for again, and not for ever: such a failure would cost all retries of the task."""
+    troubles: list[Exception] = [OSError("S3 cannot be used")] * 2
+
+    def read(key: str) -> Arguments:
+        if troubles:
+            raise troubles.pop()
+        return read_arguments(key)
+
+    monkeypatch.setattr(background_runs, "read_arguments", read)
+    monkeypatch.setattr(background_runs, "_AWAY_SECONDS", 0)
+    assert 3 == project.outcome("add", 1, 2)
+
+    troubles.extend([OSError("S3 cannot be used")] * 100)
+    with pytest.raises(OSError, match="S3 cannot be used"):
+        project.outcome("add", 1, 2)
+    assert 100 - background_runs._STORE_TRIES - 1 == len(troubles)
+
+
 def test_a_task_whose_input_has_failed_is_not_run(project: Project) -> None:
     """Be that an argument or in `wait_for`; unless its failure is allowed: then the exception is the argument."""
     failed = project.performed(project.task("odd").delay())
@@ -399,6 +443,23 @@ def test_old_arguments_are_removed_where_tasks_are_served(project: Project) -> N
     assert 2 == project.performed(new).result()
 
 
+def test_old_arguments_that_are_needed_stay(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a task that still waits, a user's own results of like names, and all where no server says what waits."""
+    gone, waiting = project.add.delay(1, 1), project.add.delay(2, 2)
+    project.person.client.delete_flow_run(gone.flow_run_id)
+    ResultStore().write("mine", "background-report")
+
+    with monkeypatch.context() as away:
+        away.setattr(type(project.person.client), "filter_flow_runs", _raises(ApiUnreachableError("no answer")))
+        task_worker._forget_before(time.time() + 60)
+        assert 3 == len(project.stored())
+    task_worker._forget_before(time.time() + 60)
+
+    key = project.person.client.read_flow_run(waiting.flow_run_id).parameters["arguments"]
+    assert {"background-report", key} == {path.name for path in project.stored()}
+    assert 4 == project.performed(waiting).result()
+
+
 def test_a_refused_run_leaves_nothing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the server makes no run nobody needs its arguments."""
     project.add.delay(1)
@@ -406,6 +467,18 @@ def test_a_refused_run_leaves_nothing(project: Project, monkeypatch: pytest.Monk
     monkeypatch.setattr(type(project.person.client), "create_run", _raises(refusal))
 
     with pytest.raises(ApiError, match="the role viewer may not"):
+        project.add.delay(2)
+    assert 1 == len(project.stored())
+
+
+@pytest.mark.parametrize("failure", [ApiError(504, "timeout", "too late"), ApiError(200, "unreadable_answer", "what?")])
+def test_a_server_that_may_have_made_the_run_is_believed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, failure: ApiError
+) -> None:
+    """Its worker needs the arguments: without them it would fail, and nobody would have run the task."""
+    monkeypatch.setattr(type(project.person.client), "create_run", _raises(failure))
+
+    with pytest.raises(ApiError, match=failure.message.rstrip("?")):
         project.add.delay(2)
     assert 1 == len(project.stored())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from alisio import flow, task
+from alisio.engine.remote.channel import Channel
 from alisio.task_runners import ProcessPoolTaskRunner
 from tests.unit.sdk.conftest import MemoryServer
 
@@ -68,6 +70,28 @@ def test_processes_that_cannot_start_are_given_up(server: MemoryServer, tmp_path
     assert {"CRASHED"} == {state.type.value for state in states}
     assert "starts no more processes, as none of the last 3 was ready" in str(states[-1].message)
     assert "xxx" == starts.read_text()
+
+
+def test_a_closed_channel_is_no_other_file() -> None:
+    """A process that has died at its start is given up: what is for it never goes to who has its number by now."""
+    here, there = socket.socketpair()
+    reading, writing = os.pipe()
+    channel = Channel(number := here.detach())
+    channel.close()
+    try:
+        os.dup2(writing, number)
+        os.write(number, b"its own")
+
+        with pytest.raises(BrokenPipeError, match="the channel is closed"):
+            channel.send(b"a job")
+        with pytest.raises(BrokenPipeError, match="the channel is closed"):
+            channel.wait(0)
+
+        assert b"its own" == os.read(reading, 100)
+    finally:
+        there.close()
+        for descriptor in (reading, writing, number):
+            os.close(descriptor)
 
 
 def test_the_start_of_a_process_is_no_part_of_a_task(server: MemoryServer, monkeypatch: pytest.MonkeyPatch) -> None:
