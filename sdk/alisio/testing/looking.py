@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
 from alisio.client import Client
 from alisio.client.shared import shared_client
-from alisio.contract.base import MAX_PAGE
+from alisio.contract.base import MAX_PAGE, Page, PageRequest
 from alisio.contract.runs import (
     FlowRun,
     FlowRunFilter,
@@ -28,6 +30,9 @@ RECORDING_SECONDS = 30.0
 
 _LOG_PAGE = 1_000
 
+Query = TypeVar("Query", bound=PageRequest)
+Item = TypeVar("Item")
+
 
 def flow_runs(flow_name: str | None = None) -> list[FlowRun]:
     """Give the flow runs there are, subflow runs too, oldest first.
@@ -39,14 +44,7 @@ def flow_runs(flow_name: str | None = None) -> list[FlowRun]:
         AssertionError: They could not be recorded.
     """
     which = FlowRunFilter(flow_names=None if flow_name is None else [flow_name])
-    found: list[FlowRun] = []
-    query = FlowRunQuery(filter=which, limit=MAX_PAGE)
-    while True:
-        page = recorded().filter_flow_runs(query)
-        found += page.items
-        if page.next_cursor is None:
-            return found[::-1]
-        query = query.model_copy(update={"cursor": page.next_cursor})
+    return _all(recorded().filter_flow_runs, FlowRunQuery(filter=which, limit=MAX_PAGE))[::-1]
 
 
 def last_flow_run(flow_name: str | None = None) -> FlowRun:
@@ -72,14 +70,7 @@ def task_runs_of(flow_run: FlowRun | UUID, name: str | None = None) -> list[Task
         name: Only the run, or runs, of this name, such as `double-0`.
     """
     which = TaskRunFilter(flow_run_ids=[_id_of(flow_run)], names=None if name is None else [name])
-    found: list[TaskRun] = []
-    query = TaskRunQuery(filter=which, limit=MAX_PAGE)
-    while True:
-        page = recorded().filter_task_runs(query)
-        found += page.items
-        if page.next_cursor is None:
-            return found
-        query = query.model_copy(update={"cursor": page.next_cursor})
+    return _all(recorded().filter_task_runs, TaskRunQuery(filter=which, limit=MAX_PAGE))
 
 
 def logs_of(run: FlowRun | TaskRun | UUID, level: int = logging.NOTSET) -> list[LogRecord]:
@@ -93,14 +84,7 @@ def logs_of(run: FlowRun | TaskRun | UUID, level: int = logging.NOTSET) -> list[
         which = LogFilter(flow_run_ids=[run.flow_run_id], task_run_ids=[run.id], level_at_least=level)
     else:
         which = LogFilter(flow_run_ids=[_id_of(run)], level_at_least=level)
-    found: list[LogRecord] = []
-    query = LogQuery(filter=which, limit=_LOG_PAGE)
-    while True:
-        page = recorded().filter_logs(query)
-        found += page.items
-        if page.next_cursor is None:
-            return found
-        query = query.model_copy(update={"cursor": page.next_cursor})
+    return _all(recorded().filter_logs, LogQuery(filter=which, limit=_LOG_PAGE))
 
 
 def recorded() -> Client:
@@ -112,6 +96,17 @@ def recorded() -> Client:
     if not current_reporter().flush(RECORDING_SECONDS):
         raise AssertionError(f"what has run could not be recorded within {RECORDING_SECONDS:.0f} s")
     return shared_client()
+
+
+def _all(read: Callable[[Query], Page[Item]], query: Query) -> list[Item]:
+    """Read page after page of a listing, to its end."""
+    found: list[Item] = []
+    while True:
+        page = read(query)
+        found += page.items
+        if page.next_cursor is None:
+            return found
+        query = query.model_copy(update={"cursor": page.next_cursor})
 
 
 def _id_of(flow_run: FlowRun | UUID) -> UUID:
