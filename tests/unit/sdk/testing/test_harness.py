@@ -34,6 +34,12 @@ def doubling(n: int) -> int:
     return double(n)
 
 
+@pytest.fixture(autouse=True)
+def temporary_files(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each test look at temporary files of its own: other processes of pytest make harnesses meanwhile."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
+
+
 def left_behind() -> set[str]:
     """Give the folders of harnesses that are there."""
     return {path.name for path in Path(tempfile.gettempdir()).glob("alisio-test-*")}
