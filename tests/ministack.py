@@ -69,7 +69,7 @@ class Ministack:
                 stdout=output,
                 stderr=output,
             )
-        wait_until(self._is_healthy, 30, lambda: f"ministack to answer\n{log.read_text(errors='replace')}")
+        wait_until(self._is_healthy, 80, lambda: f"ministack to answer\n{log.read_text(errors='replace')}")
 
     def stop(self) -> None:
         """End it."""
@@ -84,6 +84,6 @@ class Ministack:
 
     def _is_healthy(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/_ministack/health", timeout=2).status_code == 200
+            return httpx.get(f"{self.url}/_ministack/health", timeout=30).status_code == 200
         except httpx.TransportError:
             return False

@@ -40,6 +40,7 @@ _SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "32MB",
+    "dynamic_shared_memory_type": "mmap",  # in the data folder: what a killed server leaves is removed with it
     "fsync": "off",
     "full_page_writes": "off",
     "max_wal_size": "256MB",
@@ -95,14 +96,11 @@ class Postgres:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0, **self._identity
             )
-        wait_until(self._answers, 30, lambda: f"PostgreSQL to answer\n{self.log.read_text()}")
+        wait_until(self._answers, 60, lambda: f"PostgreSQL to answer\n{self.log.read_text()}")
 
     def stop(self) -> None:
         """End the server in good order: what it is asked is broken off, what is committed is kept."""
-        assert self._process is not None, "the server does not run"
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait(timeout=30)
-        self._process = None
+        self._end(signal.SIGINT)
 
     def kill(self) -> None:
         """Kill all of the server's processes at once, as a host's end does."""
@@ -113,8 +111,8 @@ class Postgres:
         for process in family:
             process.kill()
         assert self._process is not None
-        self._process.wait(timeout=10)
-        psutil.wait_procs(family, timeout=10)
+        self._process.wait(timeout=60)
+        psutil.wait_procs(family, timeout=60)
         self._process = None
 
     def restart(self) -> None:
@@ -162,9 +160,9 @@ class Postgres:
                 return list(cursor.fetchall()) if cursor.description else []
 
     def close(self) -> None:
-        """End the server where it runs, and remove its folder."""
+        """End the server at once where it runs, and remove its folder."""
         if self._process is not None:
-            self.kill()
+            self._end(signal.SIGQUIT)  # which gives its shared memory back to the kernel, as a kill does not
         shutil.rmtree(self._folder)
 
     @property
@@ -176,6 +174,12 @@ class Postgres:
         if self._account is None:
             return {}
         return {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
+
+    def _end(self, number: signal.Signals) -> None:
+        assert self._process is not None, "the server does not run"
+        self._process.send_signal(number)
+        self._process.wait(timeout=60)
+        self._process = None
 
     def _initialise(self) -> None:
         password_file = self._folder / "password"
@@ -195,7 +199,7 @@ class Postgres:
         assert self._process is not None
         assert self._process.poll() is None, f"PostgreSQL has ended\n{self.log.read_text()}"
         try:
-            psycopg2.connect(self.url(), connect_timeout=5).close()
+            psycopg2.connect(self.url(), connect_timeout=30).close()
         except psycopg2.OperationalError:
             return False
         return True

@@ -10,7 +10,7 @@ Answer = TypeVar("Answer")
 
 
 def wait_until(
-    condition: Callable[[], Answer], timeout: float = 15.0, what: str | Callable[[], str] = "the condition to hold"
+    condition: Callable[[], Answer], timeout: float = 60.0, what: str | Callable[[], str] = "the condition to hold"
 ) -> Answer:
     """Ask until the answer is true.
 

@@ -83,13 +83,13 @@ class LaptopBackend:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        wait_until(lambda: is_healthy(self.api_url), 30, lambda: f"the server to answer\n{self.log.read_text()}")
+        wait_until(lambda: is_healthy(self.api_url), 80, lambda: f"the server to answer\n{self.log.read_text()}")
 
     def stop(self) -> None:
         """End the server as Ctrl-C does; whatever still runs in its home after that is killed, and a failure."""
         assert self._server is not None
         self._server.send_signal(signal.SIGINT)
-        self._server.wait(timeout=20)
+        self._server.wait(timeout=60)
         left = processes_in(self.environment["ALISIO_HOME"])
         commands = [process.info["cmdline"] for process in left]
         for process in left:
@@ -196,7 +196,7 @@ def free_port() -> int:
 def is_healthy(api_url: str) -> bool:
     """Tell whether a server answers at the address."""
     try:
-        return httpx.get(f"{api_url}/health", timeout=2).status_code == 200
+        return httpx.get(f"{api_url}/health", timeout=30).status_code == 200
     except httpx.TransportError:
         return False
 

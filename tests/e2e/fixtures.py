@@ -33,7 +33,7 @@ def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def stack(backend: Backend, tmp_path: Path) -> Iterator[Stack]:
     """A scenario's own corner of the shared Alisio; what the scenario started is ended after it."""
     key = backend.environment.get("ALISIO_API_KEY")
-    stack = Stack(backend, tmp_path, Api(backend.api_url, key, 30 * backend.patience))
+    stack = Stack(backend, tmp_path, Api(backend.api_url, key, 60 * backend.patience))
     try:
         stack.open()
         yield stack

@@ -36,6 +36,22 @@ BRIEF = """
 """
 """Runs long enough to overlap with others, if it may."""
 
+PAIRED = """
+    import os
+    import time
+    from pathlib import Path
+
+    from alisio import flow
+
+    @flow
+    def main(folder: Path):
+        (folder / str(os.getpid())).touch()
+        while len(list(folder.iterdir())) < 2:
+            time.sleep(0.02)
+        time.sleep(0.3)
+"""
+"""Runs the first of which does not end before another one has begun, in the same `folder`."""
+
 RECORDED = """
     import os
     from pathlib import Path

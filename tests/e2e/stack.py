@@ -105,12 +105,12 @@ class Stack:
         for run in self.runs(state_types=["SCHEDULED", "PENDING", "RUNNING"]):
             with suppress(AssertionError):  # it ended just now
                 self.api.post(f"/flow-runs/{run['id']}/cancel")
-        self.until(lambda: not self._unfinished(), "every run of the scenario to end", timeout=40)
+        self.until(lambda: not self._unfinished(), "every run of the scenario to end", timeout=80)
         for process in self.processes:
             self.stop(process)
         self.api.close()
 
-    def until(self, condition: Callable[[], Answer], what: str | Callable[[], str], *, timeout: float = 20) -> Answer:
+    def until(self, condition: Callable[[], Answer], what: str | Callable[[], str], *, timeout: float = 60) -> Answer:
         """Wait for a condition; see `wait_until`. Back ends that take longer are given longer."""
         return wait_until(condition, timeout * self.backend.patience, what)
 
@@ -134,7 +134,7 @@ class Stack:
             cwd=cwd or self.folder,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=110,
         )
         result = Result(done.returncode, done.stdout, done.stderr)
         assert code == result.code, f"alisio {' '.join(arguments)}: exit code {result.code}\n{result.out}{result.err}"
@@ -172,7 +172,7 @@ class Stack:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
         try:
-            return process.wait(timeout=20)
+            return process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
@@ -237,7 +237,7 @@ class Stack:
         """Read one run."""
         return dict(self.api.get(f"/flow-runs/{run_id}"))
 
-    def wait_for_run(self, run_id: str, *states: str, timeout: float = 30) -> Json:
+    def wait_for_run(self, run_id: str, *states: str, timeout: float = 80) -> Json:
         """Wait until a run's state has one of the types or names; with none given, until it has ended."""
         wanted = states or TERMINAL
 

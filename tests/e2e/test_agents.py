@@ -81,7 +81,7 @@ def test_an_agent_that_drains_waits_for_its_runs(stack: Stack) -> None:
     later = stack.run(deployed)
     gate.touch()
 
-    assert 0 == agent.wait(timeout=30)
+    assert 0 == agent.wait(timeout=60)
     assert ("COMPLETED", 1) == (stack.read_run(run_id)["state"]["type"], stack.read_run(run_id)["attempt"])
     assert 0 == stack.read_run(later)["attempt"]
     assert "0 of its runs go on" in stack.output(agent)

@@ -64,9 +64,10 @@ class Background:
         self.stack = stack
         self.project = stack.write(FILE, TASKS).parent
 
-    def serve(self, *tasks: str) -> subprocess.Popen[str]:
+    def serve(self, *tasks: str, limit: int = 10) -> subprocess.Popen[str]:
         """Start a worker, and wait until it works."""
-        worker = self.stack.start("task", "serve", *(f"project/{FILE}:{each}" for each in tasks))
+        where = (f"project/{FILE}:{each}" for each in tasks)
+        worker = self.stack.start("task", "serve", *where, "--limit", str(limit))
         self.stack.until(lambda: "serves work pool" in self.stack.output(worker), lambda: self.stack.output(worker))
         return worker
 
@@ -145,6 +146,23 @@ def test_a_task_whose_supervisor_is_killed_crashes(background: Background) -> No
     assert (1, 0) == (run["attempt"], run["retries"])
     run = stack.wait_for_run(recovers, timeout=90)
     assert ("COMPLETED", 2) == (run["state"]["type"], run["attempt"])
+
+
+def test_a_task_that_waits_leaves_its_place_to_others(background: Background) -> None:
+    """A worker of one place runs what comes after it, and then that itself, once the task it waits for has ended."""
+    stack, record, gate = background.stack, background.stack.folder / "order", background.stack.folder / "latch"
+    background.serve("once", "held", limit=1)
+    given = f"{str(record)!r}"
+
+    waits = background.ask(f"str(once.apply_async((1, {given}), wait_for=[held.delay({str(gate)!r})]).flow_run_id)")
+    stack.until((stack.folder / "latch-began").exists, "the task to begin that the other waits for")
+    background.serve("once", limit=1)
+    assert 4 == background.ask(f"once.delay(2, {given}).result(timeout=60)")
+    assert "Suspended" == stack.read_run(waits)["state"]["name"]
+    gate.touch()
+
+    assert ("COMPLETED", 1) == _end_of(stack.wait_for_run(waits))
+    assert "2 1" == " ".join(record.read_text().split())
 
 
 def test_a_failing_task_has_its_retries_and_no_more(background: Background) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def test_a_subflow_is_cancelled_with_the_flow_that_waits_for_it(stack: Stack) ->
     inner, outer = stack.deploy(held), stack.deploy(parent)
     stack.start_agent()
     run_id = stack.run(outer, "--param", f"child={inner.address}", "--param", f"gate={gate}")
-    stack.until(gate.exists, "the subflow to run", timeout=30)
+    stack.until(gate.exists, "the subflow to run")
 
     stack.cli("flow-run", "cancel", run_id)
 
@@ -193,12 +194,47 @@ def test_a_running_flow_stops_at_its_next_task_when_it_is_asked_to(stack: Stack)
 
     for command, state in (("pause", "Paused"), ("suspend", "Suspended")):
         stack.cli("flow-run", command, run_id)
-        stack.wait_for_run(run_id, state, timeout=40)
+        stack.wait_for_run(run_id, state)
         stack.cli("flow-run", "resume", run_id)
-        stack.wait_for_run(run_id, "RUNNING", timeout=40)
+        stack.wait_for_run(run_id, "RUNNING")
     gate.touch()
 
     assert ("COMPLETED", 2) == (stack.wait_for_run(run_id)["state"]["type"], stack.read_run(run_id)["attempt"])
+
+
+def test_a_wish_to_pause_outlives_the_process_that_was_asked(stack: Stack) -> None:
+    """It is killed before it comes to a task: the process of the next attempt pauses at its first one."""
+    source = """
+        import os
+        import time
+        from pathlib import Path
+
+        from alisio import flow, task
+
+        @task
+        def step():
+            return "done"
+
+        @flow(retries=1, persist_result=True)
+        def main(mark: Path):
+            while not mark.exists() or mark.read_text() == str(os.getpid()):
+                mark.write_text(str(os.getpid()))
+                time.sleep(0.05)
+            return step()
+    """
+    mark = stack.folder / "mark"
+    deployed = stack.deploy(source, "--param", f"mark={mark}")
+    stack.start_agent()
+    run_id = stack.run(deployed)
+    stack.until(lambda: mark.exists() and mark.read_text(), "the flow to run")
+
+    stack.cli("flow-run", "pause", run_id)
+    os.kill(int(mark.read_text()), signal.SIGKILL)
+    run = stack.wait_for_run(run_id, "Paused", timeout=60)
+    assert 2 == run["attempt"]
+    stack.cli("flow-run", "resume", run_id)
+
+    assert "done" == result_of(stack.wait_for_run(run_id, "COMPLETED"))
 
 
 def test_flows_talk_to_each_other(stack: Stack) -> None:

@@ -175,7 +175,7 @@ def test_a_running_flow_is_cancelled(stack: Stack) -> None:
     stack.wait_for_run(run_id, "CANCELLED")
     assert not alive.exists()
     assert "Cancelling" in stack.history(run_id)
-    assert 1 == watching.wait(timeout=30)
+    assert 1 == watching.wait(timeout=60)
     assert "Cancelled" in stack.output(watching)
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tests.e2e.flows import BRIEF, QUICK
+from tests.e2e.flows import BRIEF, PAIRED, QUICK
 from tests.e2e.stack import Stack
 
 
 def _started(stack: Stack, run_id: str) -> datetime:
     return datetime.fromisoformat(stack.read_run(run_id)["started"])
+
+
+def _meeting(stack: Stack) -> tuple[str, str]:
+    """Give the option that names the folder in which the runs of a deployment look for each other."""
+    folder = stack.folder / "meeting"
+    folder.mkdir()
+    return "--param", f"folder={folder}"
 
 
 def test_the_queue_of_higher_priority_is_served_first(stack: Stack) -> None:
@@ -30,7 +37,7 @@ def test_the_queue_of_higher_priority_is_served_first(stack: Stack) -> None:
 def test_a_queue_never_runs_more_than_its_limit(stack: Stack) -> None:
     """A queue with a limit of 2 runs two at once and never three, and all in the end."""
     stack.cli("work-queue", "create", "narrow", "-p", stack.pool, "--limit", "2")
-    deployed = stack.deploy(BRIEF, "-q", "narrow")
+    deployed = stack.deploy(PAIRED, "-q", "narrow", *_meeting(stack))
     stack.start_agent()
 
     run_ids = stack.create_runs(deployed, *({} for _ in range(7)))
@@ -46,6 +53,7 @@ def test_a_pool_never_runs_more_than_its_limit(stack: Stack) -> None:
     stack.cli("work-pool", "set-limit", stack.pool, "1")
     deployed = stack.deploy(BRIEF)
     elsewhere = stack.deploy(BRIEF, "-q", "other")
+    paired = stack.deploy(PAIRED, *_meeting(stack))
     stack.start_agent()
     stack.start_agent()
 
@@ -55,7 +63,7 @@ def test_a_pool_never_runs_more_than_its_limit(stack: Stack) -> None:
     assert 1 == stack.most_at_once(narrow)
 
     stack.cli("work-pool", "set-limit", stack.pool, "none")
-    wide = stack.create_runs(deployed, *({} for _ in range(6)))
+    wide = stack.create_runs(paired, *({} for _ in range(6)))
     for run_id in wide:
         stack.wait_for_run(run_id, "COMPLETED")
     assert stack.most_at_once(wide) > 1
@@ -63,7 +71,7 @@ def test_a_pool_never_runs_more_than_its_limit(stack: Stack) -> None:
 
 def test_an_agent_never_runs_more_than_its_limit(stack: Stack) -> None:
     """`agent start --limit 2` runs two at once and never three."""
-    deployed = stack.deploy(BRIEF)
+    deployed = stack.deploy(PAIRED, *_meeting(stack))
     run_ids = stack.create_runs(deployed, *({} for _ in range(6)))
 
     stack.start_agent("--limit", "2")
@@ -85,7 +93,7 @@ def test_a_paused_queue_holds_its_runs(stack: Stack) -> None:
     assert "SCHEDULED" == stack.read_run(held)["state"]["type"]
     stack.cli("work-queue", "resume", "held", "-p", stack.pool)
 
-    stack.wait_for_run(held, "COMPLETED", timeout=10)
+    stack.wait_for_run(held, "COMPLETED")
 
 
 def test_a_paused_pool_holds_its_runs(stack: Stack) -> None:
@@ -101,7 +109,7 @@ def test_a_paused_pool_holds_its_runs(stack: Stack) -> None:
     assert "paused" == stack.cli("work-pool", "inspect", stack.pool, "--output", "json").json["status"]
     assert ("SCHEDULED", 0) == (stack.read_run(held)["state"]["type"], stack.read_run(held)["attempt"])
     stack.cli("work-pool", "resume", stack.pool)
-    stack.wait_for_run(held, "COMPLETED", timeout=10)
+    stack.wait_for_run(held, "COMPLETED")
 
 
 def test_a_run_that_nobody_takes_is_late(stack: Stack) -> None:
@@ -109,7 +117,7 @@ def test_a_run_that_nobody_takes_is_late(stack: Stack) -> None:
     deployed = stack.deploy(QUICK)
     run_id = stack.run(deployed)
 
-    stack.wait_for_run(run_id, "Late", timeout=40)
+    stack.wait_for_run(run_id, "Late")
 
     assert "not_ready" == stack.cli("work-pool", "inspect", stack.pool, "--output", "json").json["status"]
     [queue] = stack.cli("work-queue", "ls", "-p", stack.pool, "--output", "json").json

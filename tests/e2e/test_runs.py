@@ -157,7 +157,7 @@ def test_logs_are_followed_while_they_come(stack: Stack) -> None:
     assert "through the gate" not in stack.output(following)
     gate.touch()
 
-    assert 0 == following.wait(timeout=20)
+    assert 0 == following.wait(timeout=60)
     assert "through the gate" in stack.output(following)
 
 

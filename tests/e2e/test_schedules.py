@@ -55,7 +55,7 @@ def test_an_interval_makes_runs_that_agents_execute(stack: Stack) -> None:
         done = stack.runs(created_by="schedule", state_types=["COMPLETED"])
         return done if len(done) >= 3 else []
 
-    done = stack.until(three, "three scheduled runs", timeout=40)
+    done = stack.until(three, "three scheduled runs", timeout=80)
 
     occurrences = sorted(_times(done))
     assert len(set(occurrences)) == len(occurrences)

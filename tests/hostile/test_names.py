@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -26,10 +25,8 @@ def name_of(template: str, **parameters: Any) -> str | None:
 @pytest.mark.parametrize("spec", ["{x:>999999999}", "{x:{width}}", "{n:.999999999f}", "{n:0999999999d}"])
 def test_padding_is_bounded(spec: str) -> None:
     """A width that makes a text of gigabytes is refused, and the line names the flow."""
-    began = time.monotonic()
     with pytest.raises(ParameterError, match="'named' does not fit the parameters: a width or precision of more"):
         name_of(spec, x="a", n=7, width=999_999_999)
-    assert 1 > time.monotonic() - began
 
 
 @given(st.text(min_size=1) | st.sampled_from(["{x.__class__}", "{0}", "{x!r:>9}", "%s", "{", "\0", "\u202e", "👩‍👩‍👧"]))

@@ -132,7 +132,7 @@ def test_a_death_that_is_known_late(books: Books) -> None:
 
 def test_a_death_that_is_known(books: Books) -> None:
     """A death is known once the attempt's end is in the history."""
-    coroner = Coroner(Ledger(books.url), 5.0)
+    coroner = Coroner(Ledger(books.url), 60.0)
     coroner.note(Executor(str(RUN), 1, 1, 0), "child", "kill -9", 1)
     books.execute(
         "INSERT INTO flow_run_state (flow_run_id, attempt, type, name, timestamp) "

@@ -30,6 +30,14 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process runs (one that only waits to be reaped does not)."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Launched:
     """A supervisor that was started, for a job."""
 
@@ -44,7 +52,7 @@ class Launched:
         self.process.stdin.write(json.dumps(job).encode())
         self.process.stdin.close()
 
-    def wait(self, timeout: float = 20.0) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         """Wait for its end, and give its exit status."""
         return self.process.wait(timeout)
 

@@ -18,6 +18,7 @@ class ReportServer:
         reports: The accepted reports, in order.
         attempt: The attempt whose reports are taken; others get 409.
         cancel: Whether answers carry a cancel directive.
+        asks: What the answer to the first report alone asks for, such as `pause`.
         retries: How many times a FAILED end is answered with a retry directive.
         away: The status that every request is answered with, such as 503; 0: they are answered as they should.
         keys: What the requests showed as `Authorization`.
@@ -29,6 +30,7 @@ class ReportServer:
         self.reports: list[dict[str, Any]] = []
         self.attempt = 1
         self.cancel = False
+        self.asks: str | None = None
         self.retries = 0
         self.away = 0
         self.keys: set[str | None] = set()
@@ -90,6 +92,8 @@ class ReportServer:
         if report["sequence"] == applied + 1:
             self._applied[key] = applied + 1
             self.reports.append(report)
+            if applied == 0 and self.asks is not None:
+                directives.append({"kind": self.asks})
             self.state = report.get("states", [self.state])[-1]
             if self.state["type"] == "FAILED" and self.retries:
                 self.retries -= 1

@@ -10,16 +10,20 @@ import pytest
 
 from alisio_agent.supervisor.outcomes import Outcome
 from tests.integration.agent.conftest import Launch, MakeJob
+from tests.integration.agent.processes import is_alive
 from tests.integration.agent.report_server import ReportServer
 from tests.waiting import wait_until
 
 
-def test_api_away(server: ReportServer, make_job: MakeJob, launch: Launch) -> None:
+def test_api_away(server: ReportServer, make_job: MakeJob, launch: Launch, tmp_path: Path) -> None:
     """While nobody listens the flow runs on; once the API is back all is delivered, once and in order."""
-    launched = launch(make_job("count", parameters={"lines": 200, "pause": 0.005}), report=0.05)
+    gate, started = tmp_path / "gate", tmp_path / "started"
+    parameters = {"lines": 200, "pause": 0.005, "gate": str(gate), "started_file": str(started)}
+    launched = launch(make_job("count", parameters=parameters), report=0.05)
     wait_until(lambda: server.messages("stdout"))
     server.close()
-    time.sleep(2)  # the flow is over by then
+    gate.touch()
+    wait_until(lambda: not is_alive(int(started.read_text())))
     assert launched.process.poll() is None
     server.open()
     assert Outcome.COMPLETED == launched.wait()
@@ -28,22 +32,26 @@ def test_api_away(server: ReportServer, make_job: MakeJob, launch: Launch) -> No
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
-def test_unavailable(server: ReportServer, make_job: MakeJob, launch: Launch, status: int) -> None:
+def test_unavailable(server: ReportServer, make_job: MakeJob, launch: Launch, tmp_path: Path, status: int) -> None:
     """What may pass is tried again; so are refusals of the key, which an admin may have replaced too early."""
-    launched = launch(make_job("count", parameters={"lines": 50, "pause": 0.005}), report=0.05)
+    gate = tmp_path / "gate"
+    launched = launch(make_job("count", parameters={"lines": 50, "pause": 0.005, "gate": str(gate)}), report=0.05)
     wait_until(lambda: server.reports)
     server.away = status
+    gate.touch()
     wait_until(lambda: server.tries > len(server.reports) + 2)
     server.away = 0
     assert Outcome.COMPLETED == launched.wait()
     assert [f"line {number}" for number in range(50)] == server.messages("stdout")
 
 
-def test_never_back(server: ReportServer, make_job: MakeJob, launch: Launch, home: Path) -> None:
+def test_never_back(server: ReportServer, make_job: MakeJob, launch: Launch, home: Path, tmp_path: Path) -> None:
     """An API that stays away is given up some time after the end; the spool is removed."""
-    launched = launch(make_job("flood", parameters={"lines": 40_000}), give_up=1.0)
+    gate = tmp_path / "gate"
+    launched = launch(make_job("flood", parameters={"lines": 40_000, "gate": str(gate)}), give_up=1.0)
     wait_until(lambda: server.reports)
     server.close()
+    gate.touch()
     assert Outcome.UNDELIVERED == launched.wait()
     assert [] == [*(home / "spool").iterdir()]
 
@@ -92,9 +100,9 @@ def test_flood_while_away(server: ReportServer, make_job: MakeJob, launch: Launc
     launched = launch(job)
     wait_until(lambda: server.reports)
     server.away = True
-    wait_until(ended.exists, 30)
+    wait_until(ended.exists)
     server.away = False
-    assert Outcome.COMPLETED == launched.wait(60)
+    assert Outcome.COMPLETED == launched.wait()
     assert 100_000 == len(server.messages("stdout"))
 
 

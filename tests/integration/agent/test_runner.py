@@ -78,7 +78,7 @@ def test_starts(
     """A job is executed, and its end is told with its outcome; nothing is left on disk."""
     job = make_job("complete")
     make_runner(warm=warm).start(run_name(job["flow_run_id"], 1), job)
-    assert (run_name(job["flow_run_id"], 1), Outcome.COMPLETED) == exits.get(timeout=15)
+    assert (run_name(job["flow_run_id"], 1), Outcome.COMPLETED) == exits.get(timeout=60)
     assert ["RUNNING", "COMPLETED"] == server.states()
     assert [] == [*(home / "runs").iterdir()]
 
@@ -89,16 +89,16 @@ def test_starts_once(server: ReportServer, make_job: MakeJob, make_runner: MakeR
     job = make_job("complete")
     runner.start("run-1", job)
     runner.start("run-1", job)
-    exits.get(timeout=15)
+    exits.get(timeout=60)
     runner.start("run-1", job)
     runner.start("run-2", make_job("exit_three"))
-    assert ("run-2", Outcome.CRASHED) == exits.get(timeout=15)
+    assert ("run-2", Outcome.CRASHED) == exits.get(timeout=60)
     assert ["RUNNING", "COMPLETED", "RUNNING", "CRASHED"] == server.states()
 
 
 def test_supervisor_is_detached(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner) -> None:
     """A supervisor has a session of its own and no terminal, and its child leads a group of its own."""
-    make_runner().start("run-1", make_job("sleep", parameters={"seconds": 2}))
+    make_runner().start("run-1", make_job("sleep"))
     wait_until(lambda: len(server.reports) > 1)
     pid = supervisor_of(server)
     assert pid == os.getsid(pid)
@@ -110,7 +110,7 @@ def test_supervisor_is_detached(server: ReportServer, make_job: MakeJob, make_ru
 
 def test_folder_is_held(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner, home: Path) -> None:
     """However old the folder of a live run is, no other agent on the host takes it for a leftover."""
-    job = make_job("sleep", parameters={"seconds": 5})
+    job = make_job("sleep")
     name = run_name(job["flow_run_id"], 1)
     make_runner().start(name, job)
     wait_until(lambda: len(server.reports) > 1)
@@ -119,30 +119,34 @@ def test_folder_is_held(server: ReportServer, make_job: MakeJob, make_runner: Ma
     assert (home / "runs" / name).is_dir()
 
 
-def test_outlives_the_agent(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner) -> None:
+def test_outlives_the_agent(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner, tmp_path: Path) -> None:
     """When the agent lets go, the fork server ends, and the run goes on to its end."""
-    runner = make_runner()
-    runner.start("run-1", make_job("sleep", parameters={"seconds": 1}))
+    runner, gate = make_runner(), tmp_path / "gate"
+    runner.start("run-1", make_job("wait", parameters={"gate": str(gate)}))
     supervisor = supervisor_of(server)
     fork_server = fork_server_of(runner)
     runner.close()
     wait_for_process(fork_server)
     assert psutil.pid_exists(supervisor)
+    gate.touch()
     wait_until(lambda: server.state["type"] == "COMPLETED")
 
 
-def test_fork_server_dies(server: ReportServer, make_job: MakeJob, make_runner: MakeRunner, exits: Exits) -> None:
+def test_fork_server_dies(
+    server: ReportServer, make_job: MakeJob, make_runner: MakeRunner, exits: Exits, tmp_path: Path
+) -> None:
     """A fork server that dies takes no run with it, the ends of its runs are told, and another takes its place."""
-    runner = make_runner()
-    runner.start("run-1", make_job("sleep", parameters={"seconds": 1}))
+    runner, gate = make_runner(), tmp_path / "gate"
+    runner.start("run-1", make_job("wait", parameters={"gate": str(gate)}))
     wait_until(lambda: server.reports)
     first = fork_server_of(runner)
     os.kill(first, signal.SIGKILL)
-    assert ("run-1", None) == exits.get(timeout=15)
+    gate.touch()
+    assert ("run-1", None) == exits.get(timeout=60)
     assert "COMPLETED" == server.state["type"]
     server.attempt = 7
     runner.start("run-2", make_job("complete", attempt=7))
-    assert ("run-2", Outcome.COMPLETED) == exits.get(timeout=15)
+    assert ("run-2", Outcome.COMPLETED) == exits.get(timeout=60)
     assert first != fork_server_of(runner)
 
 
@@ -157,7 +161,7 @@ def test_fork_server_hangs(
         patched.setattr("alisio_agent.runners.warm._ANSWER_SECONDS", 0.2)
         runner.start("run-1", make_job("complete"))
     runner.start("run-1", make_job("complete"))
-    assert ("run-1", Outcome.COMPLETED) == exits.get(timeout=15)
+    assert ("run-1", Outcome.COMPLETED) == exits.get(timeout=60)
     assert first != fork_server_of(runner)
 
 
@@ -165,7 +169,7 @@ def test_large_job(server: ReportServer, make_job: MakeJob, make_runner: MakeRun
     """Parameters of half a megabyte reach the child."""
     job = make_job("complete", parameters={"text": "ñ" * 500_000})
     make_runner().start("run-1", job)
-    assert ("run-1", Outcome.COMPLETED) == exits.get(timeout=15)
+    assert ("run-1", Outcome.COMPLETED) == exits.get(timeout=60)
 
 
 def test_no_room_on_disk(make_job: MakeJob, make_runner: MakeRunner, home: Path) -> None:
@@ -183,5 +187,5 @@ def test_many_at_once(server: ReportServer, make_job: MakeJob, make_runner: Make
     names = [f"run-{number}" for number in range(8)]
     for name in names:
         runner.start(name, make_job("complete"))
-    assert {(name, Outcome.COMPLETED) for name in names} == {exits.get(timeout=20) for _ in names}
+    assert {(name, Outcome.COMPLETED) for name in names} == {exits.get(timeout=60) for _ in names}
     assert len(names) == json.dumps(server.all("logs")).count("hello from the flow")

@@ -5,24 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from alisio_agent.supervisor.outcomes import Outcome
 from tests.integration.agent.conftest import Launch, MakeJob
+from tests.integration.agent.processes import is_alive
 from tests.integration.agent.report_server import ReportServer
 from tests.waiting import wait_until
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs (one that only waits to be reaped does not)."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 @pytest.mark.parametrize("cold", [False, True], ids=["warm", "cold"])
@@ -53,10 +44,8 @@ def test_completes(server: ReportServer, make_job: MakeJob, launch: Launch, home
     ],
 )
 def test_child_dies(server: ReportServer, make_job: MakeJob, launch: Launch, do: str, message: str, cold: bool) -> None:
-    """A child that ends without a final state is CRASHED, with the reason, within 2 s, after its last output."""
-    began = time.monotonic()
-    assert Outcome.CRASHED == launch(make_job(do), cold=cold).wait()
-    assert 2 > time.monotonic() - began
+    """A child that ends without a final state is CRASHED, with the reason, at its end and after its last output."""
+    assert Outcome.CRASHED == launch(make_job(do), cold=cold, heartbeat=3_600.0).wait()
     assert ("CRASHED", message) == (server.state["type"], server.state["message"])
     expected = {"be_killed": ["last words"], "exit_three": ["going"]}.get(do, [])
     assert expected == server.messages("stdout")
@@ -123,7 +112,7 @@ def test_stubborn_child(server: ReportServer, make_job: MakeJob, launch: Launch)
 
 def test_grandchildren_are_killed(server: ReportServer, make_job: MakeJob, launch: Launch) -> None:
     """Processes that a flow leaves in its group are killed at the end, and do not hold up the end."""
-    assert Outcome.COMPLETED == launch(make_job("leave_grandchild")).wait(5)
+    assert Outcome.COMPLETED == launch(make_job("leave_grandchild")).wait()
     grandchild = int(server.messages("stdout")[0].split()[1])
     wait_until(lambda: not is_alive(grandchild))
 
@@ -146,7 +135,7 @@ def test_superseded(server: ReportServer, make_job: MakeJob, launch: Launch, tmp
     launched = launch(job, heartbeat=0.2)
     wait_until(started.exists)
     server.attempt = 2
-    assert Outcome.SUPERSEDED == launched.wait(5)
+    assert Outcome.SUPERSEDED == launched.wait()
     assert not is_alive(int(started.read_text()))
 
 
@@ -157,7 +146,7 @@ def test_ended_elsewhere(server: ReportServer, make_job: MakeJob, launch: Launch
     launched = launch(job, heartbeat=0.2)
     wait_until(started.exists)
     server.end = "CANCELLED"
-    assert Outcome.CANCELLED == launched.wait(5)
+    assert Outcome.CANCELLED == launched.wait()
     assert not is_alive(int(started.read_text()))
 
 
@@ -194,6 +183,17 @@ def test_host_stops(server: ReportServer, make_job: MakeJob, launch: Launch) -> 
     assert ['control said {"kind":"stop"}'] == server.messages("stdout")
 
 
+def test_a_wish_to_pause_that_comes_before_the_child(server: ReportServer, make_job: MakeJob, launch: Launch) -> None:
+    """The answer that lets the child begin may say already that the run is to pause: the child is told."""
+    server.asks = "pause"
+    launched = launch(make_job("wait_for_cancel"))
+    wait_until(lambda: len(server.reports) > 1)
+    launched.process.send_signal(signal.SIGTERM)
+    launched.wait()
+    [said] = server.messages("stdout")
+    assert said.startswith('control said {"kind":"pause"}')
+
+
 def test_terminal_signals(server: ReportServer, make_job: MakeJob, launch: Launch) -> None:
     """A supervisor takes no notice of Ctrl-C and of a terminal that goes away."""
     launched = launch(make_job("count", parameters={"lines": 20, "pause": 0.02}))
@@ -203,12 +203,21 @@ def test_terminal_signals(server: ReportServer, make_job: MakeJob, launch: Launc
     assert Outcome.COMPLETED == launched.wait()
 
 
-def test_lingering_child(server: ReportServer, make_job: MakeJob, launch: Launch) -> None:
+def test_lingering_child(server: ReportServer, make_job: MakeJob, launch: Launch, tmp_path: Path) -> None:
     """A child that does not exit after its final state holds it up for the linger time only, and is killed."""
-    launched = launch(make_job("linger"), linger=0.2, grace=1.0)
-    wait_until(lambda: server.state["type"] == "COMPLETED")
-    assert launched.process.poll() is None
-    assert Outcome.COMPLETED == launched.wait(5)
+    started = tmp_path / "started"
+    job = make_job("linger", parameters={"started_file": str(started)})
+    assert Outcome.COMPLETED == launch(job, linger=0.2, grace=1.0).wait()
+    assert "COMPLETED" == server.state["type"]
+    assert not is_alive(int(started.read_text()))
+
+
+def test_a_child_may_take_a_moment_to_exit(make_job: MakeJob, launch: Launch, tmp_path: Path) -> None:
+    """What it does after its final state is not cut off before the linger time is over."""
+    exited = tmp_path / "exited"
+    job = make_job("linger", parameters={"seconds": 0.3, "exited_file": str(exited)})
+    assert Outcome.COMPLETED == launch(job, linger=60.0).wait()
+    assert exited.exists()
 
 
 def test_code_lies_on_the_host(server: ReportServer, make_job: MakeJob, launch: Launch, tmp_path: Path) -> None:

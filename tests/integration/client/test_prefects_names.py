@@ -12,10 +12,11 @@ from alisio.client.schemas.filters import (
     DeploymentFilter,
     FlowRunFilter,
     FlowRunFilterEndTime,
+    FlowRunFilterExpectedStartTime,
     FlowRunFilterStartTime,
 )
 from alisio.client.schemas.sorting import FlowRunSort
-from alisio.exceptions import ObjectNotFound
+from alisio.exceptions import InvalidInputError, ObjectNotFound
 from alisio.states import Cancelling, Scheduled
 from tests.integration.client.conftest import Play
 
@@ -30,7 +31,7 @@ async def deployed(client: Any, **more: Any) -> Any:
 
 
 def test_orders_and_times(play: Play) -> None:
-    """Runs are listed by when they were to start, and by when they ended: those that have not are left out."""
+    """Runs are listed by when they are to start, and by when they ended: those that have not are left out."""
 
     async def scenario(client: Any) -> None:
         deployment = await deployed(client)
@@ -44,8 +45,11 @@ def test_orders_and_times(play: Play) -> None:
 
         assert ["c", "b", "a"] == await names(sort=FlowRunSort.START_TIME_DESC)
         assert ["a", "b", "c"] == await names(sort="START_TIME_ASC")
-        later = FlowRunFilter(start_time=FlowRunFilterStartTime(after_=NOON + timedelta(hours=1)))
+        later = FlowRunFilter(expected_start_time=FlowRunFilterExpectedStartTime(after_=NOON + timedelta(hours=1)))
         assert ["b", "c"] == sorted(await names(flow_run_filter=later))
+        # None of them has begun.
+        assert [] == await names(flow_run_filter=FlowRunFilter(start_time=FlowRunFilterStartTime(before_=NOON)))
+        assert [] == await names(flow_run_filter={"start_time": {"after_": datetime(2000, 1, 1, tzinfo=UTC)}})
         assert [] == await names(sort=FlowRunSort.END_TIME_DESC)
         before = datetime.now(UTC) - timedelta(minutes=1)
         for name in "bac":
@@ -104,7 +108,9 @@ def test_changing_a_deployment(play: Play) -> None:
         again = await client.update_deployment(known.id, DeploymentUpdate(paused=False, description=None, schedules=[]))
         assert (["new"], None, False, []) == (again.tags, again.description, again.paused, again.schedules)
         assert "f.py:f" == again.entrypoint
-        with pytest.raises(ValueError, match=r"^DeploymentSpec: concurrency_limit: [^\n]+$"):
-            await client.update_deployment(known.id, DeploymentUpdate(concurrency_limit=0))
+        with pytest.raises(ValueError, match=r"^DeploymentUpdate: concurrency_limit: [^\n]+$"):
+            DeploymentUpdate(concurrency_limit=0)
+        with pytest.raises(InvalidInputError, match="tags cannot be null"):
+            await client.update_deployment(known.id, DeploymentUpdate(tags=None))
 
     play(scenario)

@@ -85,6 +85,12 @@ def test_the_same_lease_takes_slots_once(world: World) -> None:
     assert ask(world, "db", lease=lease, slots=2).granted
     assert 2 == look(world, "db").active_slots
 
+    # They last from then on: who asks counts from when it asked.
+    world.tick_for(45)
+    assert ask(world, "db", lease=lease, slots=2).granted
+    world.tick_for(45)
+    assert 2 == look(world, "db").active_slots
+
 
 def test_what_can_never_be_had_is_refused(world: World) -> None:
     """More slots than there are, and a rate of a limit without decay, are errors that name the limit."""
@@ -158,19 +164,60 @@ def test_an_outage_of_ours_ends_no_lease(world: World) -> None:
 
 
 def test_slots_live_and_die_with_the_run(world: World) -> None:
-    """In a run slots are held by its attempt: when its executor falls silent they are free with its lease."""
+    """In a run slots are held by its attempt: when its executor says that it has ended they are free at once."""
     limit(world, "db", 1)
     run_id = world.started()
     asked = {"flow_run_id": run_id, "attempt": 1}
     assert ask(world, "db", **asked).granted
 
     waits = new_id()
-    world.tick_for(25)
     assert not ask(world, "db", lease=waits).granted
-    world.tick_for(15)
-    assert StateType.CRASHED == world.read(run_id).state_type
+    world.report(run_id, 2, StateType.CRASHED)
     assert ask(world, "db", lease=waits).granted
     assert "stale_attempt" == refusal(world, "db", **asked)
+
+
+def test_a_run_that_falls_silent_holds_its_slots_a_while_longer(world: World) -> None:
+    """Nobody knows whether its code still runs: its slots go to nobody else until 60 s after its lease has ended."""
+    limit(world, "db", 1)
+    run_id = world.started()
+    lease, waits = new_id(), new_id()
+    asked = {"flow_run_id": run_id, "attempt": 1}
+    ask(world, "db", lease=lease, **asked)
+    assert 90.0 == world.do(renew_lease, lease)
+
+    world.tick_for(40)
+    assert StateType.CRASHED == world.read(run_id).state_type
+    assert not ask(world, "db", lease=waits).granted
+    assert "stale_attempt" == refusal(world, "db", **asked)
+    ended = world.read(run_id).state_timestamp
+    assert 60.0 == world.do(renew_lease, lease) + (world.now - ended).total_seconds()
+    for _ in range(9):
+        world.tick_for(5)
+        assert not ask(world, "db", lease=waits).granted
+    world.tick_for(10)
+    assert ask(world, "db", lease=waits).granted
+    with pytest.raises(ConflictError, match="not held any more"):
+        world.do(renew_lease, lease)
+
+
+def test_the_next_attempt_waits_for_one_that_fell_silent(world: World) -> None:
+    """A silent attempt may live on beside the one that is begun after it; its slots are not given to that one yet."""
+    limit(world, "db", 1)
+    run_id = world.started(retries=1)
+    ask(world, "db", flow_run_id=run_id, attempt=1)
+    world.tick_for(35)
+    (job,) = world.claim()
+    world.report(run_id, 1, StateType.RUNNING, attempt=job.attempt)
+
+    waits = new_id()
+    asked = {"lease": waits, "flow_run_id": run_id, "attempt": job.attempt}
+    assert not ask(world, "db", **asked).granted
+    for sequence in range(2, 9):
+        world.tick_for(10)
+        world.report(run_id, sequence, attempt=job.attempt)
+        granted = ask(world, "db", **asked).granted
+    assert granted
 
 
 def test_a_run_that_comes_back_has_its_slots_again(world: World) -> None:
@@ -178,14 +225,28 @@ def test_a_run_that_comes_back_has_its_slots_again(world: World) -> None:
     limit(world, "db", 1)
     run_id = world.started()
     ask(world, "db", flow_run_id=run_id, attempt=1)
-    world.tick_for(40)
+    world.tick_for(100)
     assert 0 == look(world, "db").active_slots
 
     world.report(run_id, 2)
     assert 1 == look(world, "db").active_slots
+    world.tick()
+    assert 1 == look(world, "db").active_slots
     world.report(run_id, 3, StateType.COMPLETED)
     world.tick()
     assert ([], 0) == (world.rows(concurrency_lease), look(world, "db").active_slots)
+
+
+def test_a_run_that_comes_back_and_ends_holds_nothing(world: World) -> None:
+    """Once it was heard of again its slots end with it, at once, as those of any other."""
+    limit(world, "db", 1)
+    run_id = world.started()
+    ask(world, "db", flow_run_id=run_id, attempt=1)
+    world.tick_for(40)
+    assert 1 == look(world, "db").active_slots
+
+    world.report(run_id, 2, StateType.COMPLETED)
+    assert 0 == look(world, "db").active_slots
 
 
 def test_the_next_attempt_holds_nothing_of_the_one_before(world: World) -> None:

@@ -185,6 +185,96 @@ def test_a_wish_outlives_a_retry_in_place(world: World, suspends: bool) -> None:
     assert PauseStatus.WAITING is answer.status
 
 
+@pytest.mark.parametrize("suspends", [False, True])
+@pytest.mark.parametrize("crash", ["told", "silent"])
+def test_a_wish_outlives_a_crash(world: World, suspends: bool, crash: str) -> None:
+    """A new process, on whatever agent, is told of it; neither waiting long nor a start that failed lets it be lost."""
+    run_id = world.started(retries=1)
+    world.do(partial(pause_run, suspends=suspends), run_id)
+    if crash == "told":
+        world.report(run_id, 2, StateType.CRASHED)
+    else:
+        world.tick_for(45)
+    name = "Suspending" if suspends else "Pausing"
+    assert ("SCHEDULED", name) == (world.read(run_id).state_type, world.read(run_id).state_name)
+
+    world.tick_for(60)
+    (job,) = world.claim()
+    world.fail_start(job, final=False)
+    world.tick_for(60)
+    (job,) = world.claim()
+    world.hand_back(job)
+    (job,) = world.claim()
+    assert ("PENDING", name) == (world.read(run_id).state_type, world.read(run_id).state_name)
+    [stop] = world.report(run_id, 1, RUNNING, attempt=job.attempt).directives
+
+    assert (DirectiveKind.SUSPEND if suspends else DirectiveKind.PAUSE) is stop.kind
+    answer = stand(world, run_id, "requested-2", attempt=job.attempt, on_request=True, suspends=suspends)
+    assert PauseStatus.WAITING is answer.status
+
+
+@pytest.mark.parametrize("crash", ["told", "silent"])
+def test_a_run_that_crashes_while_it_is_paused_by_request_pauses_again(world: World, crash: str) -> None:
+    """Nobody has resumed it; one that pauses by itself comes to that pause again and is not asked to stop before."""
+    asked, by_itself = world.started(retries=1), world.started(name="other", retries=1)
+    world.do(partial(pause_run, suspends=False), asked)
+    stand(world, asked, "requested-1", on_request=True)
+    stand(world, by_itself, "pause-1")
+
+    for run_id in (asked, by_itself):
+        if crash == "told":
+            world.report(run_id, 2, StateType.CRASHED)
+    world.tick_for(45)
+    assert ["Pausing", "AwaitingRetry"] == [
+        "AwaitingRetry" if name == "Late" else name
+        for name in (world.read(asked).state_name, world.read(by_itself).state_name)
+    ]
+    world.claim()
+    [stop] = world.report(asked, 1, RUNNING, attempt=2).directives
+    assert DirectiveKind.PAUSE is stop.kind
+    assert [] == world.report(by_itself, 1, RUNNING, attempt=2).directives
+    assert PauseStatus.WAITING is stand(world, asked, "requested-2", attempt=2, on_request=True).status
+    resume(world, asked)
+    world.report(asked, 2, StateType.CRASHED, attempt=2)
+    assert StateType.CRASHED == world.read(asked).state_type
+
+
+def test_a_wish_can_be_taken_back_while_no_process_is_there(world: World) -> None:
+    """The next attempt begins as any other, whether it waits to be claimed or was claimed already."""
+    waits, claimed = world.started(retries=1), world.started(name="other", retries=1)
+    for run_id in (waits, claimed):
+        world.do(partial(pause_run, suspends=False), run_id)
+    world.report(claimed, 2, StateType.CRASHED)
+    world.claim()
+    world.report(waits, 2, StateType.CRASHED)
+
+    resume(world, claimed)
+    resume(world, waits)
+
+    assert ("Pending", "AwaitingRetry") == (world.read(claimed).state_name, world.read(waits).state_name)
+    assert [] == world.report(claimed, 1, RUNNING, attempt=2).directives
+
+
+def test_a_wish_is_kept_while_others_go_before(world: World) -> None:
+    """The tick neither loses it nor tries for ever to say that the run waits for others of its deployment."""
+    run_id = world.started(retries=1, retry_delays=[60], concurrency_limit=1)
+    world.do(partial(pause_run, suspends=False), run_id)
+    world.report(run_id, 2, StateType.CRASHED)
+    other = world.run(world.read(run_id).deployment_id)
+    world.claim()
+    for sequence in range(1, 8):
+        world.report(other, sequence, RUNNING)
+        world.tick_for(10)
+    assert world.read(run_id).due < world.now
+    assert [] == world.claim()
+    assert "Pausing" == world.read(run_id).state_name
+
+    world.report(other, 8, COMPLETED)
+    world.claim()
+    [stop] = world.report(run_id, 1, RUNNING, attempt=2).directives
+    assert DirectiveKind.PAUSE is stop.kind
+
+
 def test_a_wish_can_be_taken_back_before_the_retry(world: World) -> None:
     """The run waits to be retried then, as any other."""
     run_id = world.started(retries=1, retry_delays=[5])

@@ -26,6 +26,7 @@ from tests.integration.orchestration.world import World
 
 POOL_LIMIT = 3
 ENDS = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED)
+_IS_WAIT = concurrency_slot.c.limit_key.startswith("flow-run:")
 _NAMES = {StateType.PAUSED: StateName.SUSPENDED}
 
 
@@ -45,6 +46,7 @@ class Lives(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.world = World(f"sqlite:///{self.folder}/alisio.db", self.folder / "objects")
+        self.asked: list[UUID] = []
         self.executors: list[Executor] = []
         self.given: set[tuple[UUID, int]] = set()
         self.came_back: set[UUID] = set()
@@ -70,7 +72,14 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def ask(self) -> None:
         """Ask for a run."""
-        self.world.run(self.by_request)
+        self.asked.append(self.world.run(self.by_request))
+
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data())
+    def ask_after(self, data: st.DataObject) -> None:
+        """Ask for a run that is to wait for some that were asked for."""
+        others = data.draw(st.lists(st.sampled_from(self.asked), min_size=1, max_size=3))
+        self.asked.append(self.world.run(self.by_request, after=others))
 
     @rule(slots=st.integers(1, 4))
     def claim(self, slots: int) -> None:
@@ -142,10 +151,20 @@ class Lives(RuleBasedStateMachine):
     def slots_go_with_leases(self) -> None:
         """A slot of the pool and of the queue for each run that is leased, and for no other."""
         leased = {(row.id, row.attempt) for row in self._runs() if row.lease_until is not None}
-        slots = [(row.flow_run_id, row.attempt) for row in self.world.rows(concurrency_slot)]
+        held = self.world.rows(concurrency_slot, ~_IS_WAIT)
+        slots = [(row.flow_run_id, row.attempt) for row in held]
         assert leased == set(slots)
         assert 2 * len(leased) == len(slots)
         assert len(leased - {pair for pair in leased if pair[0] in self.came_back}) <= POOL_LIMIT
+
+    @invariant()
+    def who_waits_waits_for_somebody(self) -> None:
+        """A run that was made to wait does so for runs that have not ended, and it has not begun."""
+        live = {f"flow-run:{row.id}" for row in self._runs() if row.state_type not in TERMINAL}
+        waits = self.world.rows(concurrency_slot, _IS_WAIT)
+        assert {wait.limit_key for wait in waits} <= live
+        suspended = {row.id for row in self._runs() if row.state_type == StateType.PAUSED and row.attempt == 0}
+        assert suspended <= {wait.flow_run_id for wait in waits}
 
     @invariant()
     def what_waits_is_rung_for(self) -> None:
@@ -179,7 +198,7 @@ class Lives(RuleBasedStateMachine):
             for _ in range(25):
                 self.world.beat()
                 for row in self._runs():
-                    if row.state_type == StateType.PAUSED:
+                    if row.state_type == StateType.PAUSED and row.attempt > 0:
                         self.world.do(resume_run, row.id, None)
                 self.claim(10)
                 for executor in list(self.executors):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from alisio.contract.deployments import DeploymentSpec, ScheduleSpec
 from alisio.contract.ids import new_id
@@ -55,6 +55,13 @@ class ClockedDatabase(Database):
     def now(self, connection: Connection) -> datetime:
         """Tell the test's time."""
         return self.time
+
+    def one_and_now(
+        self, connection: Connection, statement: Select[Any], parameters: Mapping[str, Any]
+    ) -> tuple[Row[Any] | None, datetime]:
+        """Read a row, and tell the test's time."""
+        row, _ = super().one_and_now(connection, statement, parameters)
+        return row, self.time
 
 
 @dataclass

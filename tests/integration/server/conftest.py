@@ -60,7 +60,7 @@ class Server:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Send a signal; returns the exit code and what was written to the standard output after the address."""
         self.process.send_signal(number)
-        output, _ = self.process.communicate(timeout=10)
+        output, _ = self.process.communicate(timeout=45)
         return self.process.returncode, output.strip()
 
 
@@ -77,10 +77,10 @@ def start(home: Path, database_url: str, workers: int = 1) -> Server:
     assert process.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        assert selector.select(timeout=30), (home / "stderr.txt").read_text()
+        assert selector.select(timeout=60), (home / "stderr.txt").read_text()
     url = process.stdout.readline().strip()
     assert url, (home / "stderr.txt").read_text()
-    return Server(process, url, home, database_url, httpx.Client(timeout=30))
+    return Server(process, url, home, database_url, httpx.Client(timeout=60))
 
 
 @contextmanager

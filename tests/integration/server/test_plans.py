@@ -50,6 +50,8 @@ FILTERS: dict[str, dict[str, Any]] = {
     "part that no name has": {"name_contains": "nothing"},
     "time": EARLIER,
     "time and state": EARLIER | {"state_types": ["FAILED"]},
+    "start": {"started_after": EARLIER["due_after"], "started_before": EARLIER["due_before"]},
+    "start and state": {"started_before": EARLIER["due_before"], "state_types": ["FAILED"]},
     "end": {"ended_after": EARLIER["due_after"], "ended_before": EARLIER["due_before"]},
     "end and state": {"ended_before": EARLIER["due_before"], "state_types": ["FAILED"]},
     "part of a deployment's name": {"deployment_name_contains": "MENT-7"},

@@ -94,7 +94,7 @@ def test_a_vanished_queue_is_made_again(sqs: SqsRinging) -> None:
     queue_id = new_id()
     sqs.client.delete_queue(QueueUrl=sqs.wake_ups.addresses([queue_id])[queue_id].url)
     sqs.wake_ups.send([WakeUp(queue_id, new_id(), utc_now())])
-    assert sqs.hears(queue_id, 2)
+    assert sqs.hears(queue_id, 20)
 
 
 def test_a_refused_queue_does_not_hold_up_others(sqs: SqsRinging, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_a_refused_queue_does_not_hold_up_others(sqs: SqsRinging, monkeypatch: p
     monkeypatch.setattr(sqs.wake_ups, "_make", refuse)
     with pytest.raises(OSError, match="SQS refuses"):
         sqs.wake_ups.send([WakeUp(refused, new_id(), utc_now()), WakeUp(other, new_id(), utc_now())])
-    assert sqs.hears(other, 2)
+    assert sqs.hears(other, 20)
 
 
 def test_all_queues_vanish(sqs: SqsRinging, world: World) -> None:
@@ -122,7 +122,7 @@ def test_all_queues_vanish(sqs: SqsRinging, world: World) -> None:
     world.run(world.deploy())
     tick(world.services)
     tick(world.services)
-    assert sqs.hears(world.queue_id(), 2)
+    assert sqs.hears(world.queue_id(), 20)
 
 
 def test_source(sqs: SqsRinging, world: World) -> None:
@@ -179,7 +179,7 @@ def test_comes_back(sqs: SqsRinging, away: SqsWakeUps, world: World) -> None:
     tick(world.services)
     use(world, sqs.wake_ups)
     world.tick()
-    assert sqs.hears(world.queue_id(), 2)
+    assert sqs.hears(world.queue_id(), 20)
     assert 1 == len(urls(sqs))
 
 

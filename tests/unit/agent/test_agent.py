@@ -28,6 +28,7 @@ from alisio.contract.work_pools import (
 )
 from alisio.exceptions import ApiUnreachableError, NotFoundError
 from alisio_agent import agent as agent_module
+from alisio_agent import claims
 from alisio_agent.agent import Agent, run_agent
 from alisio_agent.options import AgentOptions, Identity
 from tests.jobs import make_job
@@ -72,7 +73,7 @@ class FakeApi:
     def beat(self, agent_id: UUID, request: AgentBeat) -> BeatAnswer:
         self.beats.append(request)
         if request.stopping:
-            assert self.may_leave.wait(10)
+            assert self.may_leave.wait(60)
         if self.is_away:
             raise ApiUnreachableError("cannot reach the API")
         if not self.pool_exists:
@@ -101,7 +102,7 @@ class Running:
         self._thread.start()
 
     def join(self) -> None:
-        self._thread.join(5)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -155,9 +156,12 @@ def test_stops(api: FakeApi, start: Callable[[], Running], caplog: pytest.LogCap
     assert "agent agent-1 has stopped; 0 of its runs go on" in caplog.messages
 
 
-def test_hands_back_what_it_has_not_begun(api: FakeApi, start: Callable[[], Running]) -> None:
+def test_hands_back_what_it_has_not_begun(
+    api: FakeApi, start: Callable[[], Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An agent that stops tells the server which of its runs it will not start, and holds them no longer."""
-    api.jobs = [make_job(due=utc_now() + timedelta(seconds=1.5))]
+    monkeypatch.setattr(claims, "_EARLIEST_SECONDS", 600.0)
+    api.jobs = [make_job(due=utc_now() + timedelta(seconds=600))]
     holding = Holding(flow_run_id=api.jobs[0].flow_run_id, attempt=1)
     running = start()
     wait_until(lambda: api.claims and not api.jobs)

@@ -87,7 +87,7 @@ def test_a_server_in_the_foreground_ends_clean(commands: Commands, number: signa
         assert process.stdout is not None
         assert "Alisio's API is at http://127.0.0.1:" in process.stdout.readline()
         process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
 
     assert (0, "") == (process.returncode, err)
     assert not record_path(commands.home).exists()

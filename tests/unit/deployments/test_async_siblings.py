@@ -110,7 +110,7 @@ def test_serving(tmp_path: Path, by: str) -> None:
     assert 0 == done.returncode, done.stdout + done.stderr
     assert "ran Completed\n" in done.stdout
     assert done.stdout.endswith("ended\n" if by == "signal" else "cancelled\nended\n")
-    wait_until(lambda: not is_there(home / "server.json"), 20)
+    wait_until(lambda: not is_there(home / "server.json"))
 
 
 def is_there(record: Path) -> bool:

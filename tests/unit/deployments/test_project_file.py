@@ -74,6 +74,7 @@ def test_what_stands_at_the_top_holds_for_deployments_that_say_nothing_else(tmp_
     path = project(
         tmp_path,
         """\
+name: weather
 tags: [all]
 work_pool: {name: local}
 deployments:
@@ -84,6 +85,7 @@ deployments:
 
     first, second = read_project(path)
 
+    assert ("a", "b") == (first.name, second.name)
     assert (["all"], "local") == (first.tags, first.work_pool and first.work_pool.name)
     assert (["own"], "other") == (second.tags, second.work_pool and second.work_pool.name)
 

@@ -23,6 +23,7 @@ from alisio_server.orchestration.proposals import (
     LeaseEnded,
     LimitReached,
     NewState,
+    OthersEnded,
     Overdue,
     PauseExpired,
     PersonCancels,
@@ -62,11 +63,13 @@ class Rules(RuleBasedStateMachine):
         retries=st.integers(0, 3),
         delays=st.lists(st.sampled_from([0.0, 5.0, 31.0, 600.0]), max_size=2),
         overlap=st.sampled_from([None, Overlap.SKIP, Overlap.QUEUE, Overlap.CANCEL_OLDER]),
+        waits=st.booleans(),
     )
-    def create(self, retries: int, delays: list[float], overlap: Overlap | None) -> None:
-        """Begin with a run that is due."""
+    def create(self, retries: int, delays: list[float], overlap: Overlap | None, waits: bool) -> None:
+        """Begin with a run that is due, or that waits for others to end."""
         self.now = START
-        waiting = RunView(StateType.SCHEDULED, StateName.SCHEDULED, attempt=0, due=START)
+        type_, name = (SUSPENDED.type, SUSPENDED.name) if waits else (StateType.SCHEDULED, StateName.SCHEDULED)
+        waiting = RunView(type_, name, attempt=0, due=START)
         self.view = replace(waiting, retries=retries, retry_delays=tuple(delays), overlap=overlap)
         self.executors: set[int] = set()
         self.begun: set[int] = set()
@@ -169,6 +172,13 @@ class Rules(RuleBasedStateMachine):
             assert before.retries_used == self.view.retries_used, "resuming costs no retry"
         else:
             assert isinstance(verdict, Reject) or StateType.RUNNING is before.state
+
+    @rule()
+    def end_others(self) -> None:
+        """Let the last of those that it was to wait for end."""
+        before = self.view
+        verdict = self._propose(OthersEnded())
+        assert isinstance(verdict, Reject) == (before.state is not StateType.PAUSED or before.attempt > 0)
 
     @rule()
     def expire(self) -> None:

@@ -101,13 +101,13 @@ class MemoryServer:
 
     def only_run(self) -> StoredRun:
         """Wait until all is reported, and give the one root run."""
-        assert reporting.current_reporter().flush(10)
+        assert reporting.current_reporter().flush(60)
         (run,) = self.runs.values()
         return run
 
     def all_runs(self) -> list[StoredRun]:
         """Wait until all is reported, and give the root runs in the order in which they began."""
-        assert reporting.current_reporter().flush(10)
+        assert reporting.current_reporter().flush(60)
         return list(self.runs.values())
 
 

@@ -38,7 +38,7 @@ def test_runs_of_task_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sqli
     copyfile(sqlite_template, tmp_path / "alisio.db")
     for n in range(3):
         main(n)
-    assert current_reporter().flush(10)
+    assert current_reporter().flush(60)
 
     wanted = TaskRunFilter(name=TaskRunFilterName(any_=["step-1", "step-2"]))
     assert [1, 2] == found(task_run_filter=wanted)

@@ -295,12 +295,12 @@ def test_a_suspension_that_is_interrupted(server: MemoryServer, style: Style) ->
     @task
     def holds() -> None:
         begun.set()
-        hold.wait(10)
+        hold.wait(60)
 
     @style.flow(name="suspends")
     def suspends() -> None:
         holds.submit()
-        assert begun.wait(10)
+        assert begun.wait(60)
         server.directives.append(Directive(kind=DirectiveKind.CANCEL))
         get_run_logger().info("something to report")
         raise Pause("suspended at its pause")

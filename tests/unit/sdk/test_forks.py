@@ -36,7 +36,7 @@ if __name__ == "__main__":
         held.wait()
         pid = os.fork()
         if pid == 0:
-            signal.alarm(20)
+            signal.alarm(80)
             os.environ["ALISIO_LOGGING_LEVEL"] = "ERROR"
             os._exit(0 if ones() == 1 else 1)
         print(os.waitpid(pid, 0)[1], end=" ")
@@ -72,7 +72,7 @@ def test_a_fork_of_a_worker_leaves_its_socket_alone(tmp_path: Path) -> None:
     script.write_text(FORKING_TASK)
     done = subprocess.run(
         [sys.executable, script],
-        env={**os.environ, "ALISIO_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=90,
+        env={**os.environ, "ALISIO_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=110,
     )  # fmt: skip
     lines = (done.stderr.count("of the worker"), done.stderr.count("of the fork"))
     assert ("whole\n", (1000, 0)) == (done.stdout, lines), done.stderr[-2000:]
@@ -84,6 +84,6 @@ def test_flows_run_in_forks(tmp_path: Path) -> None:
     script.write_text(SCRIPT)
     done = subprocess.run(
         [sys.executable, script],
-        env={**os.environ, "ALISIO_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=90,
+        env={**os.environ, "ALISIO_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=110,
     )  # fmt: skip
     assert "0 0 0 " == done.stdout, done.stderr

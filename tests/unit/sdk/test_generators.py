@@ -224,24 +224,24 @@ def test_timeout_counts_its_own_time(server: MemoryServer, is_async: bool) -> No
     def slow() -> Generator[int, None, None]:
         yield 1
         yield 2
-        time.sleep(5)
+        time.sleep(60)
 
     async def slow_async() -> AsyncGenerator[int, None]:
         yield 1
         yield 2
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
 
-    some = task(timeout_seconds=0.1)(slow_async if is_async else slow)
+    some = task(timeout_seconds=1)(slow_async if is_async else slow)
     taken = []
 
     async def use_async() -> None:
         async for value in some():
-            await asyncio.sleep(0.08)
+            await asyncio.sleep(0.6)
             taken.append(value)
 
     def use() -> None:
         for value in some():
-            time.sleep(0.08)
+            time.sleep(0.6)
             taken.append(value)
 
     with pytest.raises(TaskTimeoutError):

@@ -329,9 +329,9 @@ def test_abandoned_tasks_call_no_hooks(server: MemoryServer) -> None:
 
     @task(on_completion=[teller(told, "hook")])
     def slow() -> None:
-        go_on.wait(30)
+        go_on.wait(60)
 
-    @flow(timeout_seconds=0.2)
+    @flow(timeout_seconds=2)
     def main() -> None:
         slow.submit().wait()
 

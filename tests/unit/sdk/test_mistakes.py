@@ -152,7 +152,7 @@ def test_the_first_failure_ends_the_wait(server: MemoryServer) -> None:
     def each(n: int) -> int:
         if n == 1:
             raise ValueError("no")
-        go_on.wait(30)
+        go_on.wait(60)
         return n
 
     @flow
@@ -172,7 +172,7 @@ def test_waiting_asynchronously(server: MemoryServer) -> None:
 
     @task
     def waits() -> int:
-        go_on.wait(30)
+        go_on.wait(60)
         return 7
 
     @flow
@@ -207,7 +207,7 @@ def test_progress_bar(server: MemoryServer, monkeypatch: pytest.MonkeyPatch) -> 
 
     @task
     def each(n: int) -> int:
-        begun.wait(10)
+        begun.wait(60)
         return n
 
     @flow

@@ -32,7 +32,7 @@ def test_example(server: MemoryServer, page: str, line: int, source: str) -> Non
     """It runs to its end, and what it asserts holds."""
     code = compile("\n" * line + textwrap.dedent(source), str(DOCS / page), "exec", dont_inherit=True)
     exec(code, {"__name__": "__main__"})
-    assert current_reporter().flush(10)
+    assert current_reporter().flush(60)
     assert server.runs != {} or "to_mermaid" in source
 
 

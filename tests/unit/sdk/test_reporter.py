@@ -70,7 +70,7 @@ def test_runs_at_once(server: MemoryServer) -> None:
     for thread in threads:
         thread.join()
 
-    assert reporting.current_reporter().flush(10)
+    assert reporting.current_reporter().flush(60)
     assert 10 == len(server.runs)
     assert {"COMPLETED"} == {run.state.type for run in server.runs.values()}
 
@@ -105,7 +105,7 @@ def test_refusal_is_final(server: MemoryServer, capsys: pytest.CaptureFixture[st
         return 1
 
     assert 1 == small()
-    assert reporting.current_reporter().flush(10)
+    assert reporting.current_reporter().flush(60)
     assert {} == server.runs
     assert "is recorded no further: attempt 2 was opened" in capsys.readouterr().err
 

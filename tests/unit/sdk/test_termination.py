@@ -58,7 +58,8 @@ def done():
 
 def slow_hook(flow, run, state):
     Path("ready").touch()
-    time.sleep(1)
+    while not Path("signalled").exists():
+        time.sleep(0.01)
     hook(flow, run, state)
 
 @flow(flow_run_name="the-run", on_completion=[slow_hook])
@@ -88,9 +89,10 @@ class Script:
 
     def end_by(self, number: int) -> int:
         """Send a signal once it is ready; return the exit code."""
-        wait_until((self.folder / "ready").exists, 30)
+        wait_until((self.folder / "ready").exists)
         self.process.send_signal(number)
-        self.process.communicate(timeout=30)
+        (self.folder / "signalled").touch()
+        self.process.communicate(timeout=60)
         return self.process.returncode
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from alisio.contract.deployments import DeploymentFilter, DeploymentQuery, Deplo
 from alisio.contract.ids import new_id
 from alisio.contract.reports import Report
 from alisio.contract.runs import (
+    FlowRun,
     FlowRunCreate,
     FlowRunFilter,
     FlowRunQuery,
@@ -101,13 +103,21 @@ def test_pages_hold_every_run_once(services: Services, sort: FlowRunSort) -> Non
     with services.transaction() as tx:
         which = flow_run.c.due.in_([NOW + timedelta(minutes=minute) for minute in range(3)])
         tx.connection.execute(update(flow_run).where(which).values(created=NOW, ended=ended))
-    seen = []
-    by = {"c": "created", "d": "due", "e": "ended"}[sort[0]]
+        if sort in (FlowRunSort.START_ASC, FlowRunSort.START_DESC):  # some began late
+            late = update(flow_run).where(flow_run.c.due == NOW).values(started=NOW + timedelta(seconds=90))
+            tx.connection.execute(late)
+    seen: list[tuple[Any, UUID]] = []
+    instant: Callable[[FlowRun], Any] = {
+        "c": lambda item: item.created,
+        "d": lambda item: item.due,
+        "s": lambda item: item.started or item.due,
+        "e": lambda item: item.ended,
+    }[sort[0]]
     cursor = None
     with services.database.read() as connection:
         while True:
             page = run_queries.filter_flow_runs(connection, FlowRunQuery(sort=sort, limit=2, cursor=cursor))
-            seen += [(getattr(item, by), item.id) for item in page.items]
+            seen += [(instant(item), item.id) for item in page.items]
             cursor = page.next_cursor
             if cursor is None:
                 break
@@ -137,6 +147,22 @@ def test_filters_narrow_each_other(services: Services) -> None:
     assert [other] == find(services, due_before=NOW + timedelta(minutes=30))
     assert [one, other] == find(services, state_types=["SCHEDULED"], created_by="api", is_subflow=False)
     assert [] == find(services, is_subflow=True)
+
+
+def test_runs_are_found_by_when_they_began(services: Services) -> None:
+    """One that began late is found by that, and not by when it was due; one that has not begun is not found so."""
+    late, waits = (run(services, deploy(services, name), due=NOW) for name in ("one", "two"))
+    with services.transaction() as tx:
+        began = update(flow_run).where(flow_run.c.id == late).values(started=NOW + timedelta(hours=2))
+        tx.connection.execute(began)
+
+    hour = NOW + timedelta(hours=1)
+    assert [late] == find(services, started_after=hour)
+    assert [] == find(services, started_before=hour)
+    assert [late] == find(services, started_after=NOW, started_before=NOW + timedelta(hours=3))
+    with services.database.read() as connection:
+        listed = run_queries.filter_flow_runs(connection, FlowRunQuery(sort=FlowRunSort.START_ASC)).items
+    assert [waits, late] == [item.id for item in listed]
 
 
 def test_a_run_says_where_it_belongs(services: Services) -> None:

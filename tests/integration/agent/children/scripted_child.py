@@ -83,19 +83,19 @@ class Child:
         signal.signal(signal.SIGTERM, lambda *_: stopped.set())
         self.send(facts={"name": "waiting"})
         command = os.read(self.control_fd, 100)
-        stopped.wait(10)
+        stopped.wait(60)
         say(f"control said {command.decode().strip()}")
         self.end("CANCELLED", "stopped by its own will")
 
     def be_stubborn(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        grandchild = subprocess.Popen(["sleep", "60"])
+        grandchild = subprocess.Popen(["sleep", "600"])
         self.send(facts={"name": "stubborn"})
         say(f"grandchild {grandchild.pid}")
-        time.sleep(60)
+        time.sleep(600)
 
     def leave_grandchild(self) -> None:
-        grandchild = subprocess.Popen(["sleep", "60"])
+        grandchild = subprocess.Popen(["sleep", "600"])
         say(f"grandchild {grandchild.pid}")
         self.end()
 
@@ -105,17 +105,30 @@ class Child:
 
     def sleep(self) -> None:
         self.send(facts={"name": "sleeping"})
-        time.sleep(self.parameters.get("seconds", 60))
+        time.sleep(600)
+
+    def wait(self) -> None:
+        self.send(facts={"name": "waiting"})
+        self.await_gate()
         self.end()
+
+    def await_gate(self) -> None:
+        """Wait for the file that lets it go on, where there is to be one."""
+        gate = self.parameters.get("gate")
+        while gate is not None and not Path(gate).exists():
+            time.sleep(0.01)
 
     def count(self) -> None:
         for number in range(self.parameters["lines"]):
+            if number == 10:
+                self.await_gate()
             say(f"line {number}")
             time.sleep(self.parameters.get("pause", 0))
         self.end()
 
     def flood(self) -> None:
         line = "x" * 60
+        self.await_gate()
         for number in range(self.parameters["lines"]):
             sys.stdout.write(f"{number} {line}\n")
         self.end()
@@ -143,7 +156,8 @@ class Child:
 
     def linger(self) -> None:
         self.end()
-        time.sleep(60)
+        time.sleep(self.parameters.get("seconds", 600))
+        Path(self.parameters["exited_file"]).touch()
 
 
 def _now() -> str:

@@ -1,9 +1,11 @@
-"""A real back end in this process, and a person who resumes what is paused."""
+"""A real back end in this process, a person who resumes what is paused, and a project with background tasks."""
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from alisio.contract.control import ResumeRequest
 from alisio.contract.runs import FlowRun, FlowRunFilter, FlowRunQuery
 from alisio.contract.states import StateType
 from alisio.engine import reporter as reporting
+from tests.unit.sdk.control.background_project import NAME, Project
 from tests.waiting import wait_until
 
 
@@ -48,7 +51,7 @@ class Person:
 
     def last_run(self) -> FlowRun:
         """Give the newest run, once all is reported."""
-        assert reporting.current_reporter().flush(20)
+        assert reporting.current_reporter().flush(60)
         [run] = self.client.filter_flow_runs(FlowRunQuery(limit=1)).items
         return run
 
@@ -59,7 +62,7 @@ class Person:
     def leave(self) -> None:
         """See to it that all was resumed."""
         for thread in self._threads:
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -69,3 +72,12 @@ def person(own_client: Client) -> Iterator[Person]:
     made = Person(own_client)
     yield made
     made.leave()
+
+
+@pytest.fixture
+def project(person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A project; this process works in its folder."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    yield Project(person, tmp_path)
+    sys.modules.pop(NAME, None)

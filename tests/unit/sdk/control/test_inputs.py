@@ -97,7 +97,7 @@ def test_asynchronous_flows_answer_each_other(person: Person) -> None:
         from alisio.runtime import flow_run
 
         await send_input(Number(number=2), flow_run.id)
-        asked = await Number.receive(timeout=5, poll_interval=0.02).next()
+        asked = await Number.receive(timeout=60, poll_interval=0.02).next()
         await asked.respond("four")
         return [word async for word in receive_input(str, timeout=0.05, poll_interval=0.02)]
 

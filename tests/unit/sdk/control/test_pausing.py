@@ -159,7 +159,7 @@ def test_a_run_that_is_asked_to_pause_does_so_at_its_next_task(style: Style, per
     def asked() -> Any:
         run = current_flow_run.get()
         assert run is not None
-        assert current_reporter().flush(20)
+        assert current_reporter().flush(60)
         person.client.pause_flow_run(run.id)
         ask_to_pause(run, "pause")
         person.resumes(None)

@@ -16,6 +16,7 @@ from alisio.exceptions import CancelledRunError
 from tests.unit.sdk.conftest import Style
 from tests.unit.sdk.conftest import style as style
 from tests.unit.sdk.limits.conftest import Backend
+from tests.waiting import wait_until
 
 
 class Crowd:
@@ -37,7 +38,7 @@ class Crowd:
 
 def histories(backend: Backend, run_id: str) -> list[list[str]]:
     """Read what became of the task runs of a flow run."""
-    assert current_reporter().flush(10)
+    assert current_reporter().flush(60)
     which = TaskRunFilter(flow_run_ids=[UUID(run_id)])
     runs = backend.client.filter_task_runs(TaskRunQuery(filter=which)).items
     return [[state.name for state in run.states] for run in runs]
@@ -48,12 +49,14 @@ def test_tasks_with_a_limited_tag_take_turns(backend: Backend, style: Style) -> 
     backend.limit("tag:db", 1)
     backend.limit("tag:wide", 5)
     crowd = Crowd()
-    pause = threading.Event()
+
+    def others_wait() -> bool:
+        return any("AwaitingConcurrencySlot" in told for told in histories(backend, str(runtime.flow_run.id)))
 
     @style.task(tags=["db", "wide", "plain"])
     def query() -> int:
         with crowd:
-            pause.wait(0.05)
+            wait_until(others_wait)
             return backend.active("tag:db")
 
     @flow
@@ -124,10 +127,10 @@ def test_a_limit_made_while_a_run_goes_on_holds(backend: Backend, monkeypatch: p
 
     @flow
     def etl() -> int:
-        assert current_reporter().flush(10)
+        assert current_reporter().flush(60)
         backend.limit("tag:late", 1)
         get_run_logger().info("there is a limit now")
-        assert current_reporter().flush(10)
+        assert current_reporter().flush(60)
         return query()
 
     assert 1 == etl()

@@ -75,7 +75,7 @@ def _attempt(machine: Path, shared: Path, flow_run_id: str, number: int) -> tupl
         process.stdin.close()
         with os.fdopen(report_read, "rb") as reports:
             news = [json.loads(line) for line in reports]
-        process.wait(30)
+        process.wait(60)
     os.close(control_write)
     return process.returncode, [state for each in news for state in each.get("states", ())]
 

@@ -105,9 +105,9 @@ def test_a_cluster_that_is_gone(server: MemoryServer, tmp_path: Path) -> None:
         @task
         def wait() -> None:
             (tmp_path / "begun").touch()
-            wait_until((tmp_path / "over").exists, timeout=60)
+            wait_until((tmp_path / "over").exists, timeout=100)
 
-        @flow(task_runner=DaskTaskRunner(address=address, client_kwargs={"timeout": 1}))
+        @flow(task_runner=DaskTaskRunner(address=address, client_kwargs={"timeout": 10}))
         def goes_on() -> Any:
             future = wait.submit()
             wait_until((tmp_path / "begun").exists)

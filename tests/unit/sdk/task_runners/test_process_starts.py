@@ -99,9 +99,9 @@ def test_the_start_of_a_process_is_no_part_of_a_task(server: MemoryServer, monke
     monkeypatch.setattr("alisio.task_runners.processes.GRACE_SECONDS", 0.1)
 
     def prepare() -> None:
-        time.sleep(1)
+        time.sleep(3)
 
-    @task(timeout_seconds=0.5)
+    @task(timeout_seconds=2)
     def look() -> str:
         return "done"
 

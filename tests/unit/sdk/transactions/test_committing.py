@@ -163,7 +163,7 @@ def test_a_lock_is_given_back_however_it_ends(server: MemoryServer) -> None:
     with pytest.raises(BoomError), transaction(key="k", store=store, isolation_level="SERIALIZABLE"):
         assert store.is_locked("k")
         raise BoomError
-    wait_until(lambda: not store.is_locked("k"), 1)
+    wait_until(lambda: not store.is_locked("k"))
 
 
 def test_a_commit_that_is_interrupted(server: MemoryServer, style: Style) -> None:
