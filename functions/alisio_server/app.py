@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -86,12 +87,20 @@ class Api:
             services = self._gate.admit(event, self._services)
         except Exception as error:
             return _refusal(error)
+        if not services.database.is_sqlite:
+            # Its commits wait for a disk or a network, in which time others may have their turn. SQLite has one writer.
+            services = replace(services, endings=[])
         with _one_at_a_time:
             for _ in range(_TRIES):
                 self._resolver.context["services"] = services
                 answer = self._resolver.resolve(event, context or LambdaContext())
-                if not may_try_again(answer):
+                if services.endings or not may_try_again(answer):
                     break
+        try:
+            for end in services.endings or ():
+                end()
+        except Exception as error:
+            return _refusal(error)
         return answer
 
     def refuse(self, event: Event) -> Mapping[str, Any] | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -30,6 +31,7 @@ class Transaction:
         rescheduled: Deployments whose schedules this transaction changed: their timers are set after the commit.
         forgotten_timers: The timers of schedules that this transaction removed.
         asked: When it last asked for the time.
+        change: What the audit log is still to say of it before its commit; None: nothing.
     """
 
     connection: Connection
@@ -39,6 +41,7 @@ class Transaction:
     rescheduled: set[UUID] = field(default_factory=set)
     forgotten_timers: list[str] = field(default_factory=list)
     asked: datetime | None = None
+    change: Change | None = None
 
     def now(self) -> datetime:
         """Tell the time by the database's clock."""
@@ -60,6 +63,7 @@ class Services:
         caller: Who makes the request in hand.
         change: What the audit log is to say of it, where it is a change.
         cipher: What secrets are encrypted with; None: nothing here has to do with secrets.
+        endings: What commits the request in hand once its answer is made; None: transactions commit where they end.
     """
 
     database: Database
@@ -71,21 +75,36 @@ class Services:
     caller: Caller = field(default_factory=local_caller)
     change: Change | None = None
     cipher: Cipher | None = None
+    endings: list[Callable[[], None]] | None = None
 
     @contextmanager
-    def transaction(self, *, only_looks: bool = False) -> Iterator[Transaction]:
+    def transaction(self, *, only_looks: bool = False, with_answer: bool = False) -> Iterator[Transaction]:
         """Open a writing transaction; commit it unless the block raises; then send wake-ups and set timers.
 
         The first one of a request that is a change says so in the audit log.
 
         Args:
             only_looks: What is asked for is only to be shown, so that nothing changes.
+            with_answer: Nothing in the rest of the request needs the commit, so it may come with the `endings`.
         """
-        with self.database.write() as connection:
-            transaction = Transaction(connection, self.database)
-            yield transaction
+        with ExitStack() as end:
+            transaction = Transaction(end.enter_context(self.database.write()), self.database)
             if self.change is not None and not self.change.recorded and not only_looks:
-                record_change(connection, self.change, transaction.asked or transaction.now())
+                transaction.change = self.change
+            yield transaction
+            if transaction.change is not None:
+                record_change(transaction.connection, transaction.change, transaction.asked or transaction.now())
+            if with_answer and self.endings is not None:
+                self.endings.append(partial(self._commit, end.pop_all(), transaction))
+                return
+        self._follow(transaction)
+
+    def _commit(self, end: ExitStack, transaction: Transaction) -> None:
+        end.close()
+        self._follow(transaction)
+
+    def _follow(self, transaction: Transaction) -> None:
+        """Do what is due after a commit."""
         if self.change is not None:
             self.change.recorded = True
         if transaction.wake_ups:

@@ -8,110 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from alisio.background_futures import BackgroundFuture, unended
 from alisio.client import Client, open_client
 from alisio.context import current_graph, current_tags
-from alisio.contract.runs import FlowRunCreate
-from alisio.contract.states import StateType
+from alisio.contract.runs import MAX_AWAITED, FlowRunCreate
 from alisio.deployments.deploying import Plan, Source, source_of_definition
 from alisio.deployments.failures import ProjectError
 from alisio.deployments.flow_runs import find_deployment
+from alisio.deployments.project_file import name_of_project
 from alisio.deployments.runner import RunnerDeployment
 from alisio.engine.arguments import find
-from alisio.engine.either import Core, awaited, blocking, run
 from alisio.engine.entrypoints import is_loading, load_module
 from alisio.exceptions import ApiError, EntrypointError, NotFoundError, ParameterError, VisualizationError
-from alisio.flow_runs import until_ended, with_state
 from alisio.futures import TaskRunFuture
-from alisio.results.background import Arguments, forget, read_failure, store_arguments
+from alisio.results.background import Arguments, forget, store_arguments
 
 if TYPE_CHECKING:
-    from alisio.states import State
     from alisio.tasks import Task
 
 __all__ = ["BackgroundFuture", "background_deployment", "enqueue", "load_task", "load_tasks"]
 
-R = TypeVar("R")
 _ENTRYPOINT = "alisio.background_runs:run_task"
 _MAX_NAME = 200
-
-
-class BackgroundFuture(Generic[R]):
-    """A task that was asked for, and is run by another process. `Task.delay` and `Task.apply_async` make it.
-
-    It can be pickled, and be an argument of another task that is asked for: that one is given its result.
-
-    Attributes:
-        flow_run_id: The run that the task is the only one of.
-    """
-
-    def __init__(self, flow_run_id: UUID) -> None:
-        self.flow_run_id = flow_run_id
-        self._end: State[R] | None = None
-
-    def __repr__(self) -> str:
-        return f"BackgroundFuture({self.flow_run_id})"
-
-    def __reduce__(self) -> tuple[type[BackgroundFuture[R]], tuple[UUID]]:
-        """Pickle which run it is: whoever reads that asks the server."""
-        return BackgroundFuture, (self.flow_run_id,)
-
-    @property
-    def state(self) -> State[R]:
-        """The state that it is in now, as the server says."""
-        return run(self._look(0))
-
-    def wait(self, timeout: float | None = None) -> None:
-        """Wait until it has come to its end, or this many seconds have passed."""
-        run(self._look(timeout))
-
-    async def wait_async(self, timeout: float | None = None) -> None:
-        """Wait without blocking the event loop."""
-        await awaited(self._look(timeout))
-
-    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
-        """Wait for the result.
-
-        Args:
-            timeout: How many seconds at most; None: until it has ended.
-            raise_on_failure: Give the exception back, in place of raising it.
-
-        Raises:
-            TimeoutError: It has not ended in time.
-            Exception: What the task raised, where that can be read here.
-            RunError: It failed otherwise, crashed or was cancelled; the text is its state's message.
-        """
-        return self._ended(run(self._look(timeout)), timeout).result(raise_on_failure=raise_on_failure)
-
-    async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
-        """Wait for the result without blocking the event loop; see `result`."""
-        state = self._ended(await awaited(self._look(timeout)), timeout)
-        return await state.aresult(raise_on_failure=raise_on_failure)
-
-    def _look(self, timeout: float | None) -> Core[State[R]]:
-        if self._end is not None:
-            return self._end
-        client: Client = yield from blocking(open_client)
-        try:
-            seen = yield from until_ended(client, self.flow_run_id, timeout, 1.0)
-        finally:
-            client.close()
-        state: State[R] = with_state(seen).state  # type: ignore[assignment]  # it is one from here on
-        if state.type is StateType.FAILED:
-            state.data = yield from blocking(partial(read_failure, seen.parameters.get("arguments")))
-        if state.is_final():
-            self._end = state
-        return state
-
-    def _ended(self, state: State[R], timeout: float | None) -> State[R]:
-        if not state.is_final():
-            raise TimeoutError(f"background task {self.flow_run_id} has not ended within {timeout} s")
-        return state
 
 
 def enqueue(
@@ -121,9 +44,9 @@ def enqueue(
 
     Args:
         task: The task; it stands at the top of a module.
-        args: As given to it; futures of background tasks are waited for by the worker, and replaced by their results.
+        args: As given to it; futures of background tasks are waited for, and the worker puts in their results.
         kwargs: Likewise.
-        wait_for: Futures of background tasks that must have completed first; the worker waits for them.
+        wait_for: Futures of background tasks that must have completed first.
 
     Returns:
         The future.
@@ -148,7 +71,13 @@ def enqueue(
     with closing(open_client()) as client:
         found = _deployment_id(client, task, deployment)
         key = store_arguments(task, arguments)
-        request = FlowRunCreate(parameters={"arguments": key}, tags=sorted(current_tags.get()), idempotency_key=key)
+        request = FlowRunCreate(
+            parameters={"arguments": key},
+            tags=sorted(current_tags.get()),
+            idempotency_key=key,
+            # Of more than the server takes the worker waits for the older ones itself.
+            after=unended(arguments)[-MAX_AWAITED:],
+        )
         try:
             return BackgroundFuture(client.create_run(found, request).id)
         except ApiError as error:
@@ -161,7 +90,8 @@ def background_deployment(task: Task[..., Any]) -> RunnerDeployment:
     """Describe the deployment whose runs execute a task.
 
     Raises:
-        ProjectError: The task is in no file, or not at the top of its module, or has a name that cannot be used.
+        ProjectError: The task is in no file, or not at the top of its module, or has a name that cannot be used; or
+            the project's file cannot be read.
     """
     from alisio.background_runs import run_task
 
@@ -176,9 +106,10 @@ def background_deployment(task: Task[..., Any]) -> RunnerDeployment:
         )
     except ValueError as error:
         raise ProjectError(f"{task.label} cannot run in the background, as a flow run has its name: {error}") from error
-    name = f"background {source.entrypoint.replace('/', '.')}"
+    project = name_of_project(source.root)
+    name = f"background {'' if project is None else f'{project}: '}{source.entrypoint.replace('/', '.')}"
     if len(name) > _MAX_NAME:
-        raise ProjectError(f"{task.label} cannot run in the background: {source.entrypoint} is too long a path")
+        raise ProjectError(f"{task.label} cannot run in the background: {name!r} is too long a name")
     plan = Plan(name=name, work_pool_name="", parameters={"entrypoint": source.entrypoint}, tags=sorted(task.tags))
     return RunnerDeployment(runner, Source(source.root, _ENTRYPOINT), plan)
 

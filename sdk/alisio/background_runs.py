@@ -6,12 +6,14 @@ import time
 from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
+from uuid import UUID
 
-from alisio.background import BackgroundFuture, load_task
+from alisio.background import load_task
+from alisio.background_futures import BackgroundFuture, with_futures
+from alisio.client.shared import shared_client
 from alisio.context import current_flow_run
-from alisio.engine.arguments import rebuilt
+from alisio.contract.runs import TaskRunFilter, TaskRunQuery
 from alisio.engine.places import key_of_attempt
-from alisio.engine.provenance import LEAVES
 from alisio.engine.runs import FlowRun
 from alisio.exceptions import ApiError, ApiUnreachableError, MissingResultError
 from alisio.flows import Flow
@@ -20,7 +22,6 @@ from alisio.results.background import Arguments, forget, read_arguments, store_f
 from alisio.results.store import ResultRecord, ResultStore
 from alisio.states import State
 from alisio.tasks import Task
-from alisio.utilities.annotations import Annotation, opaque, quote
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -87,7 +88,7 @@ def _result_of(run: FlowRun, task: Task[..., Any], arguments: str) -> Any:
         if (earlier := _earlier_result(run)) is None:
             raise
         return earlier.result
-    args, kwargs, wait_for = (_with_ends(each) for each in given)
+    args, kwargs, wait_for = (with_futures(each, _end_of) for each in given)
     if wait_for:
         kwargs = {**kwargs, "wait_for": wait_for}
     called = partial(task, *args, **kwargs, return_state=True)
@@ -112,33 +113,28 @@ def _earlier_result(run: FlowRun) -> ResultRecord | None:
     return next((store.read(key) for key in keys if store.exists(key)), None)
 
 
-def _with_ends(value: Any, around: tuple[int, ...] = ()) -> Any:
-    """Wait for the background tasks whose futures are in a value, and put their final states in their place.
-
-    Args:
-        value: What was stored; it is not changed.
-        around: The ids of what it lies in: what holds itself is left alone.
-    """
-    if type(value) in LEAVES or id(value) in around:
-        return value
-    if isinstance(value, BackgroundFuture):
-        return _end_of(value)
-    if isinstance(value, quote) or (isinstance(value, opaque) and not isinstance(value.value, BackgroundFuture)):
-        return value
-    if isinstance(value, Annotation):
-        return type(value)(_with_ends(value.value, around))
-    within = (*around, id(value))
-    return rebuilt(value, lambda part: _with_ends(part, within))
-
-
 def _end_of(future: BackgroundFuture[Any]) -> State[Any]:
-    """Wait for a background task, also while the server is away."""
+    """Give how a background task has ended. It has already, unless a person has either of the two run again: then wait.
+
+    A server that is away meanwhile is waited for.
+    """
     while True:
         try:
             future.wait()
-            return future.state
+            state = future.state
+            state.task_run_id = _task_run_of(future.flow_run_id)  # so that it is known as an input of this task
+            return state
         except (ApiUnreachableError, ApiError) as error:
             if isinstance(error, ApiError) and error.status < 500 and error.status != 429:
                 raise
             get_run_logger().warning("it waits for background task %s: %s", future.flow_run_id, error)
             time.sleep(_AWAY_SECONDS)
+
+
+def _task_run_of(flow_run_id: UUID) -> UUID | None:
+    """Find the task run of the last attempt of a background task; None where it never began."""
+    wanted = TaskRunQuery(filter=TaskRunFilter(flow_run_ids=[flow_run_id]))
+    begun = shared_client().filter_task_runs(wanted).items
+    last = max((each.attempt for each in begun), default=0)
+    # Those that it has called itself came after it.
+    return next((each.id for each in begun if each.attempt == last), None)

@@ -6,6 +6,7 @@ import fcntl
 import os
 import socket
 import time
+from collections.abc import Container
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -140,7 +141,12 @@ class Attempt:
         elif self._child is None and not self._outbox.closed:
             self._job["limited_tags"] = answer.limited_tags
             self._start(now)
-        elif self._child is not None:
+            self._pass_on(answer, directives)
+        else:
+            self._pass_on(answer, directives)
+
+    def _pass_on(self, answer: Answer, directives: Container[str]) -> None:
+        if self._child is not None:
             self._child.ask_to_pause(next((kind for kind in _PAUSES if kind in directives), None))
             self._child.tell_limited_tags(answer.limited_tags)
 

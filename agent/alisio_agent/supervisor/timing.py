@@ -16,7 +16,8 @@ class Timing(NamedTuple):
         hooks: What the hooks of a flow that has ended get, before they are ended too.
         drain: How long output is read on after the child's death, where something else holds its pipes open.
         give_up: How long the API is tried after the end.
-        request: The longest that one request may take.
+        request: The longest that one request may take. One that is lost on its way must not cost the run its lease of
+            30 s: the next is to be there in time. The server answers within 10 s, or says that it cannot.
     """
 
     report: float = 0.5
@@ -26,7 +27,7 @@ class Timing(NamedTuple):
     hooks: float = 60.0
     drain: float = 1.0
     give_up: float = 600.0
-    request: float = 20.0
+    request: float = 12.0
 
 
 def back_off(failures: int, random: float) -> float:

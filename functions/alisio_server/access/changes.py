@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, insert
 
@@ -13,7 +14,7 @@ from alisio_server.database.access_tables import audit_log
 _MAX_FIELDS = 50
 _MAX_FIELD = 100
 _MAX_TARGET = 1_000
-_RECORD = insert(audit_log)
+_RECORD = insert(audit_log).inline()  # without the id of its row, which nobody asks for
 
 
 @dataclass
@@ -44,8 +45,13 @@ def record_change(connection: Connection, change: Change, now: datetime, *, refu
         now: The time by the database's clock.
         refused: Whether the caller's role does not allow it.
     """
+    connection.execute(_RECORD, record_of(change, now, refused=refused))
+
+
+def record_of(change: Change, now: datetime, *, refused: bool = False) -> dict[str, Any]:
+    """Lay out the row of a change in the audit log; arguments as `record_change` has them."""
     caller = change.caller
-    values = {
+    return {
         "timestamp": now,
         "actor": caller.name,
         "api_key_id": caller.api_key_id,
@@ -56,4 +62,3 @@ def record_change(connection: Connection, change: Change, now: datetime, *, refu
         "refused": refused,
         "source": caller.source,
     }
-    connection.execute(_RECORD, values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -73,15 +72,16 @@ class RuleBook:
     """The rules of all routes, found by what is asked."""
 
     _fixed: dict[tuple[str, str], Rule] = field(default_factory=dict)
-    _patterns: list[tuple[re.Pattern[str], Rule]] = field(default_factory=list)
+    # By method and number of parts.
+    _others: dict[tuple[str, int], list[tuple[list[str], Rule]]] = field(default_factory=dict)
 
     def add(self, rule: Rule) -> None:
         """Add the rule of a route."""
         if "<" not in rule.path:
             self._fixed[rule.method, rule.path] = rule
             return
-        pattern = re.sub("<[^>]+>", "[^/]+", rule.path)
-        self._patterns.append((re.compile(pattern), rule))
+        parts = rule.path.split("/")
+        self._others.setdefault((rule.method, len(parts)), []).append((parts, rule))
 
     def find(self, method: str, path: str) -> Rule | None:
         """Find the rule of what is asked; None where there is no such route.
@@ -93,14 +93,19 @@ class RuleBook:
         fixed = self._fixed.get((method, path))
         if fixed is not None:
             return fixed
-        return next(
-            (rule for pattern, rule in self._patterns if rule.method == method and pattern.fullmatch(path)), None
-        )
+        given = path.split("/")
+        likely = self._others.get((method, len(given)), ())
+        return next((rule for parts, rule in likely if all(map(_fits, parts, given))), None)
 
     def all(self) -> list[Rule]:
         """Give every rule, by path and method."""
-        rules = [*self._fixed.values(), *(rule for _, rule in self._patterns)]
+        rules = [*self._fixed.values(), *(rule for others in self._others.values() for _, rule in others)]
         return sorted(rules, key=lambda rule: (rule.path, rule.method))
+
+
+def _fits(part: str, given: str) -> bool:
+    # A parameter is a whole part, and none is empty.
+    return part == given or (part.startswith("<") and bool(given))
 
 
 RULES = RuleBook()

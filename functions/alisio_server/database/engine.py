@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from json import JSONEncoder
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, func, make_url, select
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
@@ -165,9 +166,29 @@ class Database:
         value: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
         return value.astimezone(UTC)
 
+    def one_and_now(
+        self, connection: Connection, statement: Select[Any], parameters: Mapping[str, Any]
+    ) -> tuple[Row[Any] | None, datetime]:
+        """Read a row, and tell the time as `now` does; on PostgreSQL in one round trip where there is such a row.
+
+        Args:
+            connection: Where to read.
+            statement: Reads one row at most; it is kept, so it is to be one that is built once.
+            parameters: What its parameters are.
+        """
+        if self.is_sqlite:
+            return connection.execute(statement, parameters).one_or_none(), self.now(connection)
+        row = connection.execute(_with_clock(statement), parameters).one_or_none()
+        return row, self.now(connection) if row is None else row[-1].astimezone(UTC)
+
     def dispose(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+@cache
+def _with_clock(statement: Select[Any]) -> Select[Any]:
+    return statement.add_columns(func.clock_timestamp())
 
 
 def _postgres_options(url: URL, pool_size: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Index, text
+from sqlalchemy import Column, Index, func, text
 
 from alisio_server.database.access_tables import api_key, audit_log
 from alisio_server.database.around_tables import (
@@ -34,6 +34,8 @@ def _partial_index(name: str, condition: str, *columns: Column[Any], unique: boo
 
 Index("ix_flow_run_created", flow_run.c.created, flow_run.c.id)
 Index("ix_flow_run_due", flow_run.c.due, flow_run.c.id)
+# When a run began, or else is to begin; `queries/flow_runs.py` says the same.
+Index("ix_flow_run_start", func.coalesce(flow_run.c.started, flow_run.c.due), flow_run.c.id)
 Index("ix_flow_run_state", flow_run.c.state_type, flow_run.c.created)
 Index("ix_flow_run_name", flow_run.c.name, flow_run.c.created)
 Index("ix_flow_run_state_name", flow_run.c.state_name, flow_run.c.created)

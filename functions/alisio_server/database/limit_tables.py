@@ -32,7 +32,7 @@ concurrency_lease = Table(
     # It only waits for its slots, since `asked`.
     Column("waiting", Boolean, nullable=False),
     instant("asked"),
-    # Of its own; of one that waits always.
+    # Of its own; of one that waits always; of one that lives on a run's since that run fell silent.
     instant("expires", nullable=True),
     Column("lease_seconds", Float, nullable=False),
     # It was moved on after an outage of ours, and not renewed since.

@@ -21,7 +21,7 @@ from alisio_server.errors import ConflictError, InvalidInputError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest revision in `migrations/versions`."""
 
 _FOLDER = Path(__file__).with_name("migrations")

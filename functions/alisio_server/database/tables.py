@@ -250,7 +250,8 @@ claim = Table(
 concurrency_slot = Table(
     "concurrency_slot",
     metadata,
-    # `work-pool:<id>`, `work-queue:<id>`, or `deployment:<id>` where that has a limit
+    # `work-pool:<id>`, `work-queue:<id>`, or `deployment:<id>` where that has a limit; or, of a run that waits for
+    # another one to end, `flow-run:<id>` of that
     Column("limit_key", String(200), primary_key=True),
     Column("flow_run_id", ForeignKey("flow_run.id", ondelete="CASCADE"), primary_key=True),
     Column("attempt", Integer, primary_key=True),

@@ -15,10 +15,11 @@ from uuid import UUID
 from sqlalchemy import Row, Select, and_, bindparam, delete, exists, or_, select
 
 from alisio.contract.limits import ConcurrencyLimitStrategy
-from alisio.contract.states import StateName, StateType
+from alisio.contract.states import StateType
 from alisio_server.database.tables import concurrency_slot, deployment, flow_run, work_queue
 from alisio_server.orchestration.leases import EARLY_CLAIM
 from alisio_server.orchestration.limits import deployment_key, slots_in_use, take_slots, wake_waiting
+from alisio_server.orchestration.pause_rules import KEPT_WAITING
 from alisio_server.orchestration.proposals import LimitReached, Reject
 from alisio_server.orchestration.stored_runs import lock_runs, store, view_of
 from alisio_server.orchestration.transitions import propose
@@ -116,7 +117,7 @@ def decide_beyond(tx: Transaction, limited: dict[UUID, LimitedDeployment], now: 
         return 0
     cancelling = [deployment_id for deployment_id, found in full.items() if found.cancels]
     untold = or_(
-        flow_run.c.state_name != StateName.AWAITING_CONCURRENCY_SLOT,
+        flow_run.c.state_name.not_in(KEPT_WAITING),
         and_(flow_run.c.deployment_id.in_(cancelling), flow_run.c.attempt == 0),
     )
     due = (

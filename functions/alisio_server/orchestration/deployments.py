@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from pydantic import ValidationError
 from sqlalchemy import Row, Select, delete, select, update
 
-from alisio.contract.deployments import DeploymentSpec, SchedulePatch
+from alisio.contract.base import first_problem
+from alisio.contract.deployments import DeploymentPatch, DeploymentSpec, SchedulePatch
 from alisio.contract.ids import new_id
-from alisio_server.database.tables import bundle, deployment, flow_run
-from alisio_server.errors import InvalidInputError
+from alisio_server.database.tables import bundle, deployment, flow, flow_run, work_pool, work_queue
+from alisio_server.errors import InvalidInputError, NotFoundError
 from alisio_server.orchestration.deployment_limits import set_limit
 from alisio_server.orchestration.flow_runs import find_deployment
 from alisio_server.orchestration.flows import ensure_flow
@@ -31,6 +33,17 @@ from alisio_server.services import Transaction
 
 _ELSEWHERE = {"flow_name", "work_pool_name", "work_queue_name", "schedules"}
 _IDENTITY = {"id", "flow_id", "name", "created"}
+_STANDING: Select[Any] = (
+    select(
+        deployment,
+        flow.c.name.label("flow_name"),
+        work_queue.c.name.label("work_queue_name"),
+        work_pool.c.name.label("work_pool_name"),
+    )
+    .join(flow, flow.c.id == deployment.c.flow_id)
+    .outerjoin(work_queue, work_queue.c.id == deployment.c.work_queue_id)
+    .outerjoin(work_pool, work_pool.c.id == work_queue.c.work_pool_id)
+)
 
 
 def apply_deployment(tx: Transaction, spec: DeploymentSpec) -> UUID:
@@ -96,6 +109,51 @@ def _check(tx: Transaction, spec: DeploymentSpec) -> None:
     for place, planned in enumerate(spec.schedules or ()):
         parameters = {**spec.parameters, **planned.parameters}
         check_parameters(spec.parameter_schema, parameters, field=f"schedules.{place}.parameters")
+
+
+def change_deployment(tx: Transaction, deployment_id: UUID, patch: DeploymentPatch) -> None:
+    """Change the given fields of a deployment, which is locked meanwhile: nobody's change is undone.
+
+    Args:
+        tx: The transaction.
+        deployment_id: The deployment.
+        patch: The fields that change.
+
+    Raises:
+        NotFoundError: There is no such deployment, work pool or queue.
+        InvalidInputError: What it would be cannot be used, or a field is null that cannot be.
+    """
+    of_id = _STANDING.where(deployment.c.id == deployment_id).with_for_update(of=deployment, key_share=True)
+    row = tx.connection.execute(of_id).one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no deployment {deployment_id}", code="deployment_not_found")
+    changes = patch.model_dump(exclude_unset=True)
+    paused = changes.pop("paused", row.paused)
+    if paused is None:
+        raise InvalidInputError("paused cannot be null", field="paused")
+    if paused and not row.paused:
+        pause_deployment(tx, deployment_id)
+    if changes:
+        apply_deployment(tx, _changed(row, changes))
+    if row.paused and not paused:
+        resume_deployment(tx, deployment_id)
+
+
+def _changed(row: Row[Any], changes: dict[str, Any]) -> DeploymentSpec:
+    standing = {name: row._mapping[name] for name in DeploymentSpec.model_fields if name != "schedules"}
+    if changes.get("concurrency_limit", row.concurrency_limit) is None:
+        standing |= {"collision_strategy": None, "grace_period_seconds": None}
+    try:
+        return DeploymentSpec.model_validate(standing | changes)
+    except ValidationError as error:
+        place, reason = first_problem(error.errors())
+        field = place.partition(".")[0]
+        if field in changes and changes[field] is None:
+            raise InvalidInputError(f"{field} cannot be null", field=field) from error
+        if field == "work_pool_name":
+            message = "its work pool or queue was deleted: give work_pool_name, and work_queue_name where it has others"
+            raise InvalidInputError(message, field=field) from error
+        raise InvalidInputError(f"{place}: {reason}" if place else reason, field=place or None) from error
 
 
 def patch_schedule(tx: Transaction, deployment_id: UUID, slug: str, patch: SchedulePatch) -> None:

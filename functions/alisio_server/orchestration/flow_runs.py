@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import Row, bindparam, select
 
 from alisio.contract.names import new_name
 from alisio.contract.runs import FlowRunCreate
 from alisio.contract.states import StateType
-from alisio_server.database.tables import deployment, flow_run, flow_run_state, work_queue
+from alisio_server.database.tables import deployment, flow_run, work_queue
 from alisio_server.errors import ConflictError, NotFoundError
 from alisio_server.orchestration.linked_runs import stop_cancelling
-from alisio_server.orchestration.new_runs import first_state, scheduled_run
+from alisio_server.orchestration.new_runs import scheduled_run, store_run
 from alisio_server.orchestration.parameters import check_parameters
 from alisio_server.orchestration.proposals import PersonCancels, PersonRetries
-from alisio_server.orchestration.statements import insert_into
 from alisio_server.orchestration.stored_runs import load_run, move
+from alisio_server.orchestration.waits import still_running, suspended_until, wait_for
 from alisio_server.ports import WakeUp
 from alisio_server.services import Transaction
 
@@ -25,10 +26,15 @@ _DEPLOYMENT = select(deployment).where(deployment.c.id == bindparam("id"))
 
 
 class AskedRun(NamedTuple):
-    """The run that was asked for; `is_new` is false where an earlier request with the same key had made it."""
+    """The run that was asked for.
+
+    Attributes:
+        id: The run.
+        values: What its columns hold, by their names; None where an earlier request with the same key had made it.
+    """
 
     id: UUID
-    is_new: bool
+    values: dict[str, Any] | None = None
 
 
 def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> AskedRun:
@@ -43,15 +49,15 @@ def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> A
         The run; with a key that was used before, the first run.
 
     Raises:
-        NotFoundError: There is no such deployment, or no such parent.
+        NotFoundError: There is no such deployment, no such parent, or no such run to wait for.
         ConflictError: `no_work_pool`: the deployment's work pool was deleted. `parent_ended`: the run whose subflow
             it is to be has ended, or is being cancelled.
-        InvalidInputError: The parameters do not fit the deployment's schema.
+        InvalidInputError: The parameters do not fit the deployment's schema, or a run to wait for is by hand.
     """
-    home = find_deployment(tx, deployment_id)
+    home, now = _deployment_and_now(tx, deployment_id)
     known = _find_by_key(tx, deployment_id, wanted.idempotency_key)
     if known is not None:
-        return AskedRun(known, is_new=False)
+        return AskedRun(known)
     if home.work_queue_id is None:
         message = f"deployment {home.name!r} has no work pool any more: deploy it again to one that exists"
         raise ConflictError(message, code="no_work_pool")
@@ -63,7 +69,7 @@ def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> A
     queue_id = home.work_queue_id
     if wanted.work_queue_name is not None:
         queue_id = _other_queue(tx, queue_id, wanted.work_queue_name)
-    now = tx.now()
+    others = still_running(tx, wanted.after)
     values = scheduled_run(home, wanted.due or now, now) | {
         "work_queue_id": queue_id,
         "name": wanted.name or new_name(),
@@ -73,19 +79,31 @@ def create_run(tx: Transaction, deployment_id: UUID, wanted: FlowRunCreate) -> A
         "idempotency_key": wanted.idempotency_key,
         "parent_flow_run_id": wanted.parent_flow_run_id,
         "created_by": "api",
+        **(suspended_until(others) if others else {}),
     }
-    made = tx.connection.execute(insert_into(tx, flow_run).on_conflict_do_nothing(), values)
-    if made.rowcount == 0:
+    if not store_run(tx, values):
         # Somebody has asked with the same key meanwhile.
         first = _find_by_key(tx, deployment_id, wanted.idempotency_key)
-        if first is not None:
-            return AskedRun(first, is_new=False)
-    tx.connection.execute(insert(flow_run_state), [first_state(values)])
+        if first is None:
+            raise ConflictError("the run of this idempotency key was deleted meanwhile: ask again", code="run_deleted")
+        return AskedRun(first)
+    if others:
+        wait_for(tx, values["id"], others)
+    else:
+        _have_woken(tx, values, now)
+    return AskedRun(values["id"], values)
+
+
+def _have_woken(tx: Transaction, values: dict[str, Any], now: datetime) -> None:
     if values["due"] <= now:
         tx.wake_ups.append(WakeUp(values["work_queue_id"], values["id"], values["due"]))
     elif values["wake_at"] <= now:
         tx.woken.add(values["id"])
-    return AskedRun(values["id"], is_new=True)
+
+
+def _deployment_and_now(tx: Transaction, deployment_id: UUID) -> tuple[Row[Any], datetime]:
+    row, tx.asked = tx.database.one_and_now(tx.connection, _DEPLOYMENT, {"id": deployment_id})
+    return _found(row, deployment_id), tx.asked
 
 
 def find_deployment(tx: Transaction, deployment_id: UUID) -> Row[Any]:
@@ -94,10 +112,13 @@ def find_deployment(tx: Transaction, deployment_id: UUID) -> Row[Any]:
     Raises:
         NotFoundError: There is no such deployment.
     """
-    found = tx.connection.execute(_DEPLOYMENT, {"id": deployment_id}).one_or_none()
-    if found is None:
+    return _found(tx.connection.execute(_DEPLOYMENT, {"id": deployment_id}).one_or_none(), deployment_id)
+
+
+def _found(row: Row[Any] | None, deployment_id: UUID) -> Row[Any]:
+    if row is None:
         raise NotFoundError(f"there is no deployment {deployment_id}", code="deployment_not_found")
-    return found
+    return row
 
 
 def _check_parent(tx: Transaction, parent_id: UUID) -> None:

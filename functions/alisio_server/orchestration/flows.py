@@ -56,5 +56,10 @@ def delete_flow(tx: Transaction, flow_id: UUID) -> None:
     if tx.connection.execute(active.limit(1)).first() is not None:
         message = f"flow {flow_id} has runs that are claimed or running: cancel them or wait"
         raise ConflictError(message, code="flow_in_use")
+    from alisio_server.orchestration.waits import release  # each script imports this module, and none deletes flows
+
     forget_timers(tx, deployment.c.flow_id == flow_id)
+    live = select(flow_run.c.id).where(flow_run.c.flow_id == flow_id, flow_run.c.ended.is_(None))
+    locked = live.order_by(flow_run.c.id).with_for_update()
+    release(tx, tx.connection.execute(locked).scalars().all(), tx.now())
     tx.connection.execute(delete(flow).where(flow.c.id == flow_id))

@@ -9,6 +9,7 @@ from alisio_server.database.tables import flow_run
 from alisio_server.orchestration.deployment_limits import full_deployments
 from alisio_server.orchestration.leases import LATE_AFTER
 from alisio_server.orchestration.overlaps import is_blocked
+from alisio_server.orchestration.pause_rules import ASKED
 from alisio_server.orchestration.proposals import Overdue, Reject
 from alisio_server.orchestration.stored_runs import lock_runs, store, view_of
 from alisio_server.orchestration.transitions import propose
@@ -31,7 +32,7 @@ def mark_late(tx: Transaction) -> int:
     rows = lock_runs(
         tx,
         flow_run.c.state_type == StateType.SCHEDULED,
-        flow_run.c.state_name != StateName.LATE,
+        flow_run.c.state_name.not_in((StateName.LATE, *ASKED)),
         flow_run.c.lease_until.is_(None),
         flow_run.c.work_queue_id.is_not(None),
         flow_run.c.deployment_id.is_not(None),

@@ -15,8 +15,9 @@ from uuid import UUID
 from sqlalchemy import BindParameter, ColumnElement, Row, and_, exists, or_, select, tuple_, update
 
 from alisio.contract.overlap import Overlap
-from alisio.contract.states import StateName, StateType
+from alisio.contract.states import StateType
 from alisio_server.database.tables import flow_run, schedule
+from alisio_server.orchestration.pause_rules import KEPT_WAITING
 from alisio_server.orchestration.proposals import Blocked, PersonCancels, Reject
 from alisio_server.orchestration.stored_runs import lock_runs, move, store, view_of
 from alisio_server.orchestration.transitions import is_first_start, propose
@@ -91,7 +92,7 @@ def hold_back(tx: Transaction, queue_ids: Collection[UUID] | None = None) -> int
         flow_run.c.overlap.is_not(None),
         flow_run.c.ended.is_(None),
         flow_run.c.state_type == StateType.SCHEDULED,
-        flow_run.c.state_name != StateName.AWAITING_CONCURRENCY_SLOT,
+        flow_run.c.state_name.not_in(KEPT_WAITING),
         flow_run.c.lease_until.is_(None),
         flow_run.c.due <= now,
         # What is to be skipped waits, undecided, until the earlier run begins.

@@ -6,6 +6,8 @@ ended, and once it is resumed it is claimed as if it were new.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from alisio.contract.states import StateName, StateType
 from alisio_server.orchestration.proposals import (
     Accept,
@@ -20,8 +22,33 @@ from alisio_server.orchestration.proposals import (
 )
 
 ASKED = (StateName.PAUSING, StateName.SUSPENDING)
-"""What a run is called that was asked to stop, and has not come to where it can: it runs, or is SCHEDULED until its
-process retries it."""
+"""What a run is called that was asked to stop, and has not come to where it can: it runs, or is on its way to that."""
+
+
+KEPT_WAITING = (StateName.AWAITING_CONCURRENCY_SLOT, *ASKED)
+"""What a run is called that others go before, and that need not be told so: it was, or its name says more already."""
+
+
+def named(run: RunView, name: str) -> str:
+    """Name a run on its way to its next attempt: as is given, or after the wish of somebody that it stop there.
+
+    One that has stopped for such a wish, and was not resumed, is to stop again: its next process knows nothing of it.
+    """
+    if run.name in ASKED:
+        return run.name
+    return StateName.PAUSING if run.stands_asked else name
+
+
+def scheduled(run: RunView, message: str, name: str = StateName.SCHEDULED) -> NewState:
+    """Let a run wait for its next attempt, named so unless somebody wants it to stop there."""
+    return NewState(StateType.SCHEDULED, named(run, name), message)
+
+
+def kept_waiting(run: RunView, message: str) -> Accept:
+    """Say of a run which is due that others go before it."""
+    if run.name in KEPT_WAITING:
+        return unchanged(run)
+    return accept(run, StateType.SCHEDULED, StateName.AWAITING_CONCURRENCY_SLOT, message)
 
 
 def begins_asked(run: RunView) -> Verdict | None:
@@ -65,6 +92,8 @@ def person_resumes(run: RunView) -> Verdict:
         return accept(run, StateType.RUNNING, StateName.RUNNING, "Not to pause after all.")
     if run.state is StateType.SCHEDULED and run.name in ASKED:
         return accept(run, StateType.SCHEDULED, StateName.AWAITING_RETRY, "Not to pause after all.")
+    if run.state is StateType.PENDING and run.name in ASKED:
+        return accept(run, StateType.PENDING, StateName.PENDING, "Not to pause after all.")
     if run.is_subflow:
         return Reject("is_subflow", "a subflow run goes on with the run that called it: resume that one")
     if run.state is not StateType.PAUSED:
@@ -82,6 +111,16 @@ def pause_expired(run: RunView) -> Verdict:
     if run.state is not StateType.PAUSED or run.leased:
         return Reject("not_suspended", f"the run is {run.name}")
     return accept(run, StateType.FAILED, StateName.FAILED, "It was suspended and not resumed in time.")
+
+
+def others_ended(run: RunView, now: datetime) -> Verdict:
+    """Let a run be claimed that was made suspended, to wait for others. A person may have resumed it before."""
+    if run.state is not StateType.PAUSED or run.leased or run.attempt > 0:
+        return Reject("not_waiting", f"the run is {run.name}")
+    if not run.claimable:
+        return accept(run, StateType.CANCELLED, StateName.CANCELLED, "Its deployment or work pool was deleted.")
+    waiting = NewState(StateType.SCHEDULED, StateName.SCHEDULED, "What it waited for has ended.")
+    return Delay(None, waiting, max(0.0, (run.due - now).total_seconds()), run.attempt, run.retries_used)
 
 
 def _cannot_suspend() -> Reject:

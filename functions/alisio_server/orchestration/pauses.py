@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, and_, exists, insert, select, tuple_, update
 
-from alisio.contract.control import PauseAnswer, PauseReport, PauseStatus
+from alisio.contract.control import REQUESTED_PREFIX, PauseAnswer, PauseReport, PauseStatus
 from alisio.contract.states import TERMINAL, StateName, StateType
 from alisio_server.database.control_tables import flow_run_pause
 from alisio_server.database.tables import flow_run
@@ -22,6 +23,7 @@ from alisio_server.orchestration.proposals import (
     PersonPauses,
     PersonResumes,
     Reject,
+    RunView,
 )
 from alisio_server.orchestration.stored_runs import load_run, lock_runs, move, view_of
 from alisio_server.orchestration.transitions import propose
@@ -145,6 +147,20 @@ def pause_run(tx: Transaction, run_id: UUID, *, suspends: bool) -> None:
         ConflictError: It does not run, or cannot be suspended.
     """
     move(tx, load_run(tx, run_id), PersonPauses(suspends), tx.now())
+
+
+def view_of_leased(tx: Transaction, row: Row[Any]) -> RunView:
+    """Show the rules where a run stands whose attempt may end: whether it was asked to stand at the pause it is at."""
+    view = view_of(row)
+    if view.state is not StateType.PAUSED or not view.leased:
+        return view
+    asked = exists().where(
+        flow_run_pause.c.flow_run_id == row.id,
+        flow_run_pause.c.attempt == row.attempt,
+        flow_run_pause.c.status == PauseStatus.WAITING,
+        flow_run_pause.c.key.startswith(REQUESTED_PREFIX),
+    )
+    return replace(view, stands_asked=bool(tx.connection.execute(select(asked)).scalar_one()))
 
 
 def resume_run(tx: Transaction, run_id: UUID, given: dict[str, Any] | None) -> None:

@@ -29,6 +29,7 @@ class RunView:
         by_hand: A script executes it; the server never starts it.
         claimable: It has a deployment and a work queue, so an agent could execute it.
         overlap: What is to become of it while another run of its schedule has not ended; None: nothing.
+        stands_asked: It is PAUSED because somebody outside has asked for it, and has not resumed it.
     """
 
     state: StateType
@@ -45,6 +46,7 @@ class RunView:
     retry_delays: tuple[float, ...] = ()
     unstarted_claims: int = 0
     overlap: Overlap | None = None
+    stands_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,11 @@ class PauseExpired:
 
 
 @dataclass(frozen=True, slots=True)
+class OthersEnded:
+    """The runs that the run was to wait for before its first attempt have ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseEnded:
     """The run's lease was not renewed in time."""
 
@@ -142,6 +149,7 @@ Proposal = (
     | PersonPauses
     | PersonResumes
     | PauseExpired
+    | OthersEnded
     | LeaseEnded
     | Overdue
     | Blocked

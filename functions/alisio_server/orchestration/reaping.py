@@ -9,9 +9,11 @@ from sqlalchemy import func, select, update
 
 from alisio_server.database.tables import flow_run
 from alisio_server.orchestration.leases import LEASE
-from alisio_server.orchestration.proposals import LeaseEnded
-from alisio_server.orchestration.slot_leases import spare_slot_leases
-from alisio_server.orchestration.stored_runs import lock_runs, move
+from alisio_server.orchestration.pauses import view_of_leased
+from alisio_server.orchestration.proposals import LeaseEnded, Reject
+from alisio_server.orchestration.slot_leases import keep_slots_of_silent, spare_slot_leases
+from alisio_server.orchestration.stored_runs import lock_runs, store
+from alisio_server.orchestration.transitions import propose
 from alisio_server.services import Transaction
 
 _BATCH = 200
@@ -67,6 +69,9 @@ def end_leases(tx: Transaction) -> int:
     """
     now = tx.now()
     rows = lock_runs(tx, flow_run.c.lease_until < now, order_by=(flow_run.c.lease_until,), limit=_BATCH)
+    keep_slots_of_silent(tx, [(row.id, row.attempt) for row in rows])
     for row in rows:
-        move(tx, row, LeaseEnded(), now)
+        verdict = propose(view_of_leased(tx, row), LeaseEnded(), now)
+        if not isinstance(verdict, Reject):
+            store(tx, row, verdict, now)
     return len(rows)

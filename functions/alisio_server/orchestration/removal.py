@@ -24,6 +24,7 @@ from alisio_server.orchestration.bites import Bite
 from alisio_server.orchestration.children import family_of, unlink
 from alisio_server.orchestration.proposals import PersonCancels
 from alisio_server.orchestration.stored_runs import load_run, lock_runs, move
+from alisio_server.orchestration.waits import release
 from alisio_server.services import Transaction
 
 BITE = 1_000
@@ -64,6 +65,7 @@ def remove_runs(tx: Transaction, run_ids: Sequence[UUID]) -> Bite:
         removed += bite.rows
         if bite.more:
             return Bite(removed, True)
+    release(tx, run_ids, tx.now())
     removed += tx.connection.execute(delete(flow_run).where(flow_run.c.id.in_(run_ids))).rowcount
     return Bite(removed, False)
 
@@ -92,6 +94,7 @@ def delete_run(tx: Transaction, run_id: UUID) -> None:
         move(tx, row, PersonCancels(_DELETED), now)
         return
     unlink(tx, [run_id])
+    release(tx, [run_id], now)
     tx.connection.execute(delete(flow_run).where(flow_run.c.id == run_id))
 
 

@@ -116,7 +116,7 @@ def _check_executor(row: Row[Any], report: Report) -> None:
 
 
 def _apply(tx: Transaction, row: Row[Any], report: Report, now: datetime) -> ReportAnswer:
-    moves = _fold(row, report, now)
+    moves = _fold(_view(tx, row, report.facts), row, report, now)
     if report.sequence != row.report_sequence + 1:
         raise ConflictError(
             f"flow run {row.id}: report {report.sequence} came before report {row.report_sequence + 1}",
@@ -127,18 +127,21 @@ def _apply(tx: Transaction, row: Row[Any], report: Report, now: datetime) -> Rep
         tx.connection.execute(insert(flow_run_state), entries)
     changes = _changes(row, report, moves, now)
     write_run(tx, row.id, changes)
+    if row.provisional:
+        from alisio_server.orchestration.slot_leases import note_return
+
+        note_return(tx, row.id)
     store_rows(tx, row, report, now)
     for verdict, _ in moves:
         settle(tx, row, verdict, now)
     return _answer(tx, {**row._mapping, **changes}, report.sequence, now)
 
 
-def _fold(row: Row[Any], report: Report, now: datetime) -> list[Move]:
+def _fold(view: RunView, row: Row[Any], report: Report, now: datetime) -> list[Move]:
     """Put the report's states to the rules, one after the other.
 
     A first report is itself a sign of life: it opens the gate for an executor that does not say RUNNING.
     """
-    view = _view_with_facts(row, report.facts)
     said: list[tuple[NewState | None, datetime]] = [
         (NewState(state.type, state.name, state.message, state.result), state.timestamp) for state in report.states
     ]
@@ -156,8 +159,12 @@ def _fold(row: Row[Any], report: Report, now: datetime) -> list[Move]:
     return moves
 
 
-def _view_with_facts(row: Row[Any], facts: RunFacts | None) -> RunView:
+def _view(tx: Transaction, row: Row[Any], facts: RunFacts | None) -> RunView:
     view = view_of(row)
+    if view.state is StateType.PAUSED:
+        from alisio_server.orchestration.pauses import view_of_leased
+
+        view = view_of_leased(tx, row)
     if facts is None:
         return view
     retries = view.retries if facts.retries is None else facts.retries

@@ -1,8 +1,9 @@
 """Counting the slots of named limits: those that are held, those that others wait for, those that decay.
 
 A slot counts as long as its lease: that of its own, or that of the attempt of the root run it lives on. So the slots
-of a run that ends, crashes, is suspended or begins its next attempt are free in the same moment, and those of a run
-that was believed dead and comes back are its own again.
+of a run that ends, crashes, is suspended or begins its next attempt are free in the same moment. Of a run whose lease
+ended because nothing was heard of it nobody knows whether its code still runs: its slots count a while longer, until
+`expires`, and are its own again when it comes back.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ def run_is_leased() -> ColumnElement[bool]:
     )
 
 
-def holds() -> ColumnElement[bool]:
+def holds(now: datetime) -> ColumnElement[bool]:
     """Make the condition on `concurrency_lease` that its slots are held. The end of one of its own is the tick's."""
-    return and_(~_lease.waiting, or_(_lease.flow_run_id.is_(None), run_is_leased()))
+    return and_(~_lease.waiting, or_(_lease.flow_run_id.is_(None), run_is_leased(), _lease.expires > now))
 
 
 def count_taken(
@@ -55,7 +56,7 @@ def count_taken(
     Returns:
         The counts by limit; those of which nothing is taken are left out.
     """
-    columns = [_slots.limit_id, func.coalesce(func.sum(_slots.slots).filter(holds()), 0).label("held")]
+    columns = [_slots.limit_id, func.coalesce(func.sum(_slots.slots).filter(holds(now)), 0).label("held")]
     if ticket is not None:
         asked, lease_id = ticket
         goes_first = or_(_lease.asked < asked, and_(_lease.asked == asked, _lease.id < lease_id))

@@ -6,18 +6,18 @@ those who have waited longest, so that nobody starves, not even one who wants ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, exists, insert, or_, select, tuple_, update
 
-from alisio.contract.limits import SlotAnswer, SlotMode, SlotRequest
+from alisio.contract.limits import SILENT_RUN_SECONDS, SlotAnswer, SlotMode, SlotRequest
 from alisio_server.database.limit_tables import concurrency_lease, concurrency_lease_slots, concurrency_limit
 from alisio_server.database.tables import flow_run
 from alisio_server.errors import ConflictError, InvalidInputError, NotFoundError
-from alisio_server.orchestration.leases import LEASE, LEASE_SECONDS
+from alisio_server.orchestration.leases import LEASE
 from alisio_server.orchestration.slot_counts import Taken, count_taken, decaying_at, holds
 from alisio_server.orchestration.statements import insert_into
 from alisio_server.services import Transaction
@@ -29,6 +29,7 @@ _SHORTEST_DELAY, _LONGEST_DELAY = 0.1, 30.0
 _WAITED_SHARE = 0.1
 _LONGEST_STEP = 5.0
 _COMES_BACK = timedelta(hours=1)
+_SILENT_RUN = timedelta(seconds=SILENT_RUN_SECONDS)
 _LEAST = 1e-9
 _lease = concurrency_lease.c
 
@@ -57,6 +58,7 @@ def acquire_slots(tx: Transaction, lease_id: UUID, wanted: SlotRequest) -> SlotA
     _check_fit(active, wanted)
     mine = tx.connection.execute(select(concurrency_lease).where(_lease.id == lease_id)).one_or_none()
     if mine is not None and not mine.waiting:
+        _renew(tx, mine, now)
         return SlotAnswer(granted=True, held=True, missing=missing)
     asked = now if mine is None else mine.asked
     taken = count_taken(tx.connection, [row.id for row in active], now, (asked, lease_id)) if active else {}
@@ -78,12 +80,20 @@ def renew_lease(tx: Transaction, lease_id: UUID) -> float:
         lease_id: The lease; of one that lives on a run's, the reports of the run are the sign of life.
 
     Returns:
-        For how many seconds it lasts.
+        For how many seconds its slots are held at least, if nothing more is heard of the holder.
 
     Raises:
         ConflictError: `lease_lost`: its slots are not held any more.
     """
-    held = select(concurrency_lease).where(_lease.id == lease_id, holds()).with_for_update()
+    now = tx.now()
+    of_run = select(flow_run.c.lease_until).where(
+        flow_run.c.id == _lease.flow_run_id, flow_run.c.attempt == _lease.attempt
+    )
+    held = (
+        select(concurrency_lease, of_run.scalar_subquery().label("run_until"))
+        .where(_lease.id == lease_id, holds(now))
+        .with_for_update(of=concurrency_lease)
+    )
     row = tx.connection.execute(held).one_or_none()
     if row is None:
         message = (
@@ -91,16 +101,44 @@ def renew_lease(tx: Transaction, lease_id: UUID) -> float:
         )
         raise ConflictError(message, code="lease_lost")
     if row.flow_run_id is not None:
-        return LEASE_SECONDS
-    expires = tx.now() + timedelta(seconds=row.lease_seconds)
-    renewed = update(concurrency_lease).where(_lease.id == lease_id).values(expires=expires, extended=False)
-    tx.connection.execute(renewed)
+        until = row.expires if row.run_until is None else max(row.run_until, now) + _SILENT_RUN
+        return float((until - now).total_seconds())
+    _renew(tx, row, now)
     return float(row.lease_seconds)
+
+
+def _renew(tx: Transaction, row: Row[Any], now: datetime) -> None:
+    """Renew a lease of slots' own; one that lives on a run's is renewed by its reports."""
+    if row.flow_run_id is None:
+        expires = now + timedelta(seconds=row.lease_seconds)
+        renewed = update(concurrency_lease).where(_lease.id == row.id).values(expires=expires, extended=False)
+        tx.connection.execute(renewed)
 
 
 def give_back(tx: Transaction, lease_id: UUID) -> None:
     """Give the slots of a lease back, or its place in the queue up. It is no error where there are none."""
     tx.connection.execute(delete(concurrency_lease).where(_lease.id == lease_id))
+
+
+def keep_slots_of_silent(tx: Transaction, attempts: Collection[tuple[UUID, int]]) -> None:
+    """Let attempts whose leases end now, as nothing was heard of them, hold their slots for a while: they may live.
+
+    Whoever holds slots strictly has stopped by then, and a network that was slow has let its reports through.
+
+    Args:
+        tx: The transaction.
+        attempts: The runs, and which attempt of each.
+    """
+    if attempts:
+        theirs = (tuple_(_lease.flow_run_id, _lease.attempt).in_(list(attempts)), ~_lease.waiting)
+        kept = update(concurrency_lease).where(*theirs).values(expires=tx.now() + _SILENT_RUN)
+        tx.connection.execute(kept)
+
+
+def note_return(tx: Transaction, run_id: UUID) -> None:
+    """Say that a run which was believed dead has come back: its slots live on its lease again."""
+    mine = (_lease.flow_run_id == run_id, ~_lease.waiting)
+    tx.connection.execute(update(concurrency_lease).where(*mine).values(expires=None))
 
 
 def end_slot_leases(tx: Transaction) -> int:
@@ -118,13 +156,16 @@ def end_slot_leases(tx: Transaction) -> int:
         flow_run.c.attempt == _lease.attempt,
         or_(flow_run.c.lease_until.is_not(None), may_come_back),
     )
-    over = or_(_lease.expires < now, _lease.flow_run_id.is_not(None) & ~lives)
+    expired = _lease.expires < now
+    of_its_own = and_(expired, or_(_lease.flow_run_id.is_(None), _lease.waiting))
+    of_a_run = and_(_lease.flow_run_id.is_not(None), ~lives, or_(_lease.waiting, _lease.expires.is_(None), expired))
+    over = or_(of_its_own, of_a_run)
     return tx.connection.execute(delete(concurrency_lease).where(over)).rowcount
 
 
 def spare_slot_leases(tx: Transaction, now: datetime) -> int:
     """Move every lease of slots' own on by one lease of a run, once, after an outage of ours."""
-    late = (_lease.expires < now + LEASE, ~_lease.waiting, ~_lease.extended)
+    late = (_lease.expires < now + LEASE, _lease.flow_run_id.is_(None), ~_lease.waiting, ~_lease.extended)
     spared = update(concurrency_lease).where(*late).values(expires=now + LEASE, extended=True)
     return tx.connection.execute(spared).rowcount
 

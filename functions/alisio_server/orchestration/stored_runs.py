@@ -75,8 +75,7 @@ def load_run(tx: Transaction, run_id: UUID) -> Row[Any]:
     Raises:
         NotFoundError: There is no such run.
     """
-    row = find_run(tx, run_id)
-    if row is None:
+    if (row := find_run(tx, run_id)) is None:
         raise no_such_run(run_id)
     return row
 
@@ -97,8 +96,7 @@ def lock_runs(
         order_by: Which come first.
         limit: How many at most.
     """
-    wanted = UNLOCKED_RUNS.where(*conditions).order_by(*order_by).limit(limit)
-    return tx.connection.execute(wanted).all()
+    return tx.connection.execute(UNLOCKED_RUNS.where(*conditions).order_by(*order_by).limit(limit)).all()
 
 
 def view_of(row: Row[Any]) -> RunView:
@@ -152,8 +150,7 @@ def store(tx: Transaction, row: Row[Any], verdict: Accept | Delay, now: datetime
         verdict: The decision.
         now: The database's time.
     """
-    entries = history_of(verdict, row, now)
-    if not entries:
+    if not (entries := history_of(verdict, row, now)):
         return
     tx.connection.execute(insert(flow_run_state), entries)
     write_run(tx, row.id, changes_of(verdict, row, now))
@@ -286,12 +283,18 @@ def settle_alone(tx: Transaction, row: Row[Any], verdict: Accept | Delay, now: d
         move_slots(tx, row, verdict.attempt)
         end_children(tx, row.id, StateType.FAILED, now)
     elif isinstance(verdict, Delay):
-        free_slots(tx, row, now)
-        wake_next_of_schedule(tx, row, now)
-        end_children(tx, row.id, StateType.CRASHED, now)
+        _let_go(tx, row, StateType.CRASHED, now)
     elif verdict.state.type.is_terminal or verdict.released:
-        free_slots(tx, row, now)
-        wake_next_of_schedule(tx, row, now)
-        end_children(tx, row.id, StateType.CANCELLED if verdict.released else verdict.state.type, now)
+        _let_go(tx, row, StateType.CANCELLED if verdict.released else verdict.state.type, now)
+        if verdict.state.type.is_terminal and row.created_by != "script":
+            from alisio_server.orchestration.waits import release
+
+            release(tx, [row.id], now)
     elif verdict.state.type in _EXECUTED and row.provisional and row.work_queue_id is not None:
         retake_slots(tx, row)
+
+
+def _let_go(tx: Transaction, row: Row[Any], ended_as: StateType, now: datetime) -> None:
+    free_slots(tx, row, now)
+    wake_next_of_schedule(tx, row, now)
+    end_children(tx, row.id, ended_as, now)

@@ -29,6 +29,7 @@ from alisio_server.orchestration.proposals import (
     LeaseEnded,
     LimitReached,
     NewState,
+    OthersEnded,
     Overdue,
     PauseExpired,
     PersonCancels,
@@ -77,6 +78,8 @@ def propose(run: RunView, proposal: Proposal, now: datetime) -> Verdict:  # noqa
             return pause_rules.person_resumes(run)
         case PauseExpired():
             return pause_rules.pause_expired(run)
+        case OthersEnded():
+            return pause_rules.others_ended(run, now)
         case LeaseEnded():
             return _lease_ended(run)
         case Overdue():
@@ -147,9 +150,9 @@ def _attempt_ended(run: RunView, state: NewState, *, provisional: bool = False) 
     used = run.retries_used + 1
     delay = delay_before(used, run.retry_delays)
     in_place = state.type is StateType.FAILED and delay <= IN_PLACE_RETRY_SECONDS
-    # Who goes on in the same process is still asked to stop, and is called so.
-    name = run.name if in_place and run.name in pause_rules.ASKED else StateName.AWAITING_RETRY
-    waiting = NewState(StateType.SCHEDULED, name, f"Retry {used} of {run.retries} in {delay:g} s.")
+    # Who is asked to stop still is in the next attempt, and is called so until then.
+    message = f"Retry {used} of {run.retries} in {delay:g} s."
+    waiting = pause_rules.scheduled(run, message, StateName.AWAITING_RETRY)
     attempt = run.attempt + 1 if in_place else run.attempt
     return Delay(state, waiting, delay, attempt, used, in_place=in_place, provisional=provisional)
 
@@ -164,7 +167,8 @@ def _agent_claims(run: RunView, claim: AgentClaims, now: datetime) -> Verdict:
         return Reject("not_due", f"the run is due at {run.due.isoformat()}")
     if claim.blocked and run.overlap is not None:
         return Reject("blocked", "another run of its schedule goes before it")
-    return Accept(NewState(StateType.PENDING, StateName.PENDING), run.attempt + 1, run.retries_used)
+    pending = NewState(StateType.PENDING, pause_rules.named(run, StateName.PENDING))
+    return Accept(pending, run.attempt + 1, run.retries_used)
 
 
 def _start_failed(run: RunView, failure: StartFailed) -> Verdict:
@@ -182,7 +186,7 @@ def _handed_back(run: RunView, back: HandedBack, now: datetime) -> Verdict:
         return _not_waiting_to_start(run, back.attempt)
     if not run.claimable:
         return _nowhere_to_run(run)
-    waiting = NewState(StateType.SCHEDULED, StateName.SCHEDULED, "Its agent stopped before it began.")
+    waiting = pause_rules.scheduled(run, "Its agent stopped before it began.")
     # Nothing has failed: the claim does not count, and the run is due when it was.
     until_due = (run.due - now).total_seconds()
     return Delay(None, waiting, until_due, run.attempt, run.retries_used, max(run.unstarted_claims - 1, 0))
@@ -206,7 +210,7 @@ def _never_started(run: RunView, why: str, delay: float) -> Verdict:
     if run.unstarted_claims >= MAX_UNSTARTED_CLAIMS:
         message = f"Claimed {run.unstarted_claims} times and never started; the last time: {why}"
         return accept(run, StateType.CRASHED, StateName.CRASHED, message)
-    waiting = NewState(StateType.SCHEDULED, StateName.SCHEDULED, f"It did not start: {why}")
+    waiting = pause_rules.scheduled(run, f"It did not start: {why}")
     return Delay(None, waiting, delay, run.attempt, run.retries_used, run.unstarted_claims)
 
 
@@ -257,7 +261,7 @@ def _lease_ended(run: RunView) -> Verdict:
 
 def _overdue(run: RunView, now: datetime) -> Verdict:
     waits = run.state is StateType.SCHEDULED and not run.leased and run.claimable
-    if not waits or run.name == StateName.LATE or run.due + LATE_AFTER > now:
+    if not waits or run.name in (StateName.LATE, *pause_rules.ASKED) or run.due + LATE_AFTER > now:
         return Reject("not_late", f"the run is {run.name}, due at {run.due.isoformat()}")
     return accept(run, StateType.SCHEDULED, StateName.LATE, "Nobody has claimed it yet.")
 
@@ -271,10 +275,7 @@ def _blocked(run: RunView, found: Blocked, now: datetime) -> Verdict:
             return Reject("not_waiting", "the earlier run of its schedule has not begun either")
         message = "Skipped: an earlier run of its schedule had not ended."
         return accept(run, StateType.CANCELLED, StateName.CANCELLED, message)
-    if run.name == StateName.AWAITING_CONCURRENCY_SLOT:
-        return unchanged(run)
-    message = "It waits for another run of its schedule."
-    return accept(run, StateType.SCHEDULED, StateName.AWAITING_CONCURRENCY_SLOT, message)
+    return pause_rules.kept_waiting(run, "It waits for another run of its schedule.")
 
 
 def _limit_reached(run: RunView, reached: LimitReached, now: datetime) -> Verdict:
@@ -286,10 +287,7 @@ def _limit_reached(run: RunView, reached: LimitReached, now: datetime) -> Verdic
     if reached.cancels and run.attempt == 0:
         message = f"Cancelled: its deployment's limit of {runs} at once was reached."
         return accept(run, StateType.CANCELLED, StateName.CANCELLED, message)
-    if run.name == StateName.AWAITING_CONCURRENCY_SLOT:
-        return unchanged(run)
-    message = f"It waits for others of its deployment: the limit is {runs} at once."
-    return accept(run, StateType.SCHEDULED, StateName.AWAITING_CONCURRENCY_SLOT, message)
+    return pause_rules.kept_waiting(run, f"It waits for others of its deployment: the limit is {runs} at once.")
 
 
 def is_first_start(run: RunView) -> bool:

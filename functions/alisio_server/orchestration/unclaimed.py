@@ -6,22 +6,26 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, delete, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, literal, or_, select, update
 
 from alisio.contract.states import StateType
 from alisio_server.database.tables import deployment, flow_run, schedule, work_queue
+from alisio_server.database.types import Instant
 from alisio_server.orchestration.overlaps import BACKFILL, SCHEDULE, policy_of
 from alisio_server.orchestration.proposals import PersonCancels
 from alisio_server.orchestration.stored_runs import lock_runs, move
 from alisio_server.services import Transaction
 
 _BATCH = 500
+_SCHEDULED = flow_run.c.state_type == StateType.SCHEDULED
+# Suspended since it was made, as it waits for others to end.
+_WAITS_FOR_OTHERS = and_(flow_run.c.state_type == StateType.PAUSED, flow_run.c.attempt == 0)
 
 
 def _unclaimed(deployment_id: UUID) -> ColumnElement[bool]:
     return and_(
         flow_run.c.deployment_id == deployment_id,
-        flow_run.c.state_type == StateType.SCHEDULED,
+        flow_run.c.state_type.in_((StateType.SCHEDULED, StateType.PAUSED)),
         flow_run.c.attempt == 0,
     )
 
@@ -47,7 +51,7 @@ def cancel_waiting(tx: Transaction, *which: ColumnElement[bool], message: str) -
         message: Why, for their states.
     """
     now = tx.now()
-    waiting = (*which, flow_run.c.state_type == StateType.SCHEDULED, flow_run.c.lease_until.is_(None))
+    waiting = (*which, or_(_SCHEDULED, _WAITS_FOR_OTHERS), flow_run.c.lease_until.is_(None))
     while rows := lock_runs(tx, *waiting, order_by=(flow_run.c.id,), limit=_BATCH):
         for row in rows:
             move(tx, row, PersonCancels(message), now)
@@ -101,7 +105,9 @@ def _move_unclaimed(tx: Transaction, home: Row[Any], before: UUID | None, now: d
         if old == goal:
             continue
         there = flow_run.c.work_queue_id.is_(None) if old is None else flow_run.c.work_queue_id == old
-        moved = update(flow_run).where(elsewhere, there).values(work_queue_id=goal, wake_at=now, updated=now)
+        # Who waits for others is not to be woken for.
+        wake_at = case((_SCHEDULED, literal(now, Instant())))
+        moved = update(flow_run).where(elsewhere, there).values(work_queue_id=goal, wake_at=wake_at, updated=now)
         tx.woken.update(tx.connection.execute(moved.returning(flow_run.c.id)).scalars())
 
 

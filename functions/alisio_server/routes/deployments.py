@@ -11,6 +11,7 @@ from alisio.contract.deployments import (
     BackfillAnswer,
     BackfillRequest,
     Deployment,
+    DeploymentPatch,
     DeploymentQuery,
     DeploymentSpec,
     SchedulePatch,
@@ -18,7 +19,7 @@ from alisio.contract.deployments import (
 from alisio.contract.runs import FlowRun, FlowRunCreate
 from alisio_server.access.rules import Access
 from alisio_server.database.queries import deployments as queries
-from alisio_server.database.queries.flow_runs import get_flow_run
+from alisio_server.database.queries.flow_runs import get_flow_run, new_flow_run
 from alisio_server.orchestration import backfills, deployments, flow_runs
 from alisio_server.routes.support import PathName, Resource, no_content
 
@@ -56,6 +57,14 @@ def get_deployment_by_name(flow_name: PathName, name: PathName) -> Deployment:
 @resource.route("GET", _ONE, access=Access.READ, errors=(404,))
 def get_deployment(deployment_id: UUID) -> Deployment:
     """Read a deployment."""
+    return _read(deployment_id)
+
+
+@resource.route("PATCH", _ONE, access=Access.DEPLOY, errors=(404, 409))
+def change_deployment(deployment_id: UUID, patch: DeploymentPatch) -> Deployment:
+    """Change the given fields of a deployment; what others change of it meanwhile stays."""
+    with resource.services.transaction() as tx:
+        deployments.change_deployment(tx, deployment_id, patch)
     return _read(deployment_id)
 
 
@@ -108,7 +117,11 @@ def backfill_deployment(deployment_id: UUID, wanted: BackfillRequest) -> Backfil
 )
 def create_run(deployment_id: UUID, run: FlowRunCreate) -> Response[FlowRun]:
     """Ask for a run of a deployment."""
-    with resource.services.transaction() as tx:
+    with resource.services.transaction(with_answer=True) as tx:
         asked = flow_runs.create_run(tx, deployment_id, run)
-        body = get_flow_run(tx.connection, asked.id)
-    return Response(status_code=201 if asked.is_new else 200, content_type="application/json", body=body)
+        if asked.values is None:
+            body = get_flow_run(tx.connection, asked.id)
+        else:
+            body = new_flow_run(tx.connection, asked.values)
+    status = 200 if asked.values is None else 201
+    return Response(status_code=status, content_type="application/json", body=body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import SimpleNamespace
 from typing import Annotated, Any, NewType, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import unquote
 
@@ -102,7 +103,7 @@ class Resource:
         """
 
         def add(handler: Handler) -> Handler:
-            content = _content(get_type_hints(handler)["return"])
+            content = _content(_returned_by(handler))
             meanings = {status: "Done.", **(also or {})}
             responses: dict[int, Any] = {
                 code: {"description": said, **(content if code < _REDIRECTS else _NO_CONTENT)}
@@ -148,6 +149,12 @@ def _demand(rule: Rule) -> Middleware:
         return next_middleware(app)
 
     return check
+
+
+def _returned_by(handler: Callable[..., Any]) -> Any:
+    """Read the type that a handler is said to return, and not those of what it takes, which its route reads later."""
+    only = SimpleNamespace(__annotations__={"return": handler.__annotations__["return"]})
+    return get_type_hints(only, handler.__globals__)["return"]
 
 
 def _content(returned: Any) -> dict[str, Any]:

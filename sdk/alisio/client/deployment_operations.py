@@ -9,7 +9,6 @@ from uuid import UUID
 from alisio.client import filtering
 from alisio.client.calls import deployments
 from alisio.client.operations import Steps, ask, operation, route, rows
-from alisio.client.schemas.actions import DeploymentUpdate
 from alisio.client.schemas.filters import DeploymentFilter, FlowFilter, WorkPoolFilter
 from alisio.client.schemas.objects import Deployment, Flow, Schedule
 from alisio.contract import deployments as contract
@@ -25,6 +24,7 @@ class DeploymentOperations:
     delete_flow = route(deployments.delete_flow)
     create_deployment = route(deployments.apply_deployment)
     read_deployment = route(deployments.read_deployment)
+    update_deployment = route(deployments.change_deployment)
     delete_deployment = route(deployments.delete_deployment)
     pause_deployment = route(deployments.pause_deployment)
     resume_deployment = route(deployments.resume_deployment)
@@ -116,33 +116,6 @@ class DeploymentOperations:
         if not (flow_name and slash and own):
             raise ValueError(f"a deployment is named by flow/deployment, unlike {name!r}")
         return (yield from ask(deployments.read_deployment_by_name(flow_name, own)))
-
-    @operation
-    def update_deployment(self, deployment_id: UUID, deployment: DeploymentUpdate) -> Steps[Deployment]:
-        """Change a deployment. It is read and replaced, so what another changes in that moment is lost.
-
-        Args:
-            deployment_id: The deployment.
-            deployment: What is to change: its fields that are given, of which None empties those that may be empty.
-
-        Returns:
-            The deployment as it is then.
-
-        Raises:
-            ValueError: A value cannot be used.
-            ObjectNotFound: There is no such deployment.
-        """
-        changes = {name: getattr(deployment, name) for name in deployment.model_fields_set}
-        paused = changes.pop("paused", None)
-        changed = yield from ask(deployments.read_deployment(deployment_id))
-        if changes:
-            kept = {name: getattr(changed, name) for name in contract.DeploymentSpec.model_fields}
-            spec = filtering.read(contract.DeploymentSpec, kept | {"schedules": None} | changes)
-            changed = yield from ask(deployments.apply_deployment(spec))
-        if paused is None or paused == changed.paused:
-            return changed
-        switch = deployments.pause_deployment if paused else deployments.resume_deployment
-        return (yield from ask(switch(deployment_id)))
 
     @operation
     def read_deployment_schedules(self, deployment_id: UUID) -> Steps[list[Schedule]]:

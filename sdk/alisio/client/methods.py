@@ -19,6 +19,7 @@ from alisio.contract.deployments import (
     BackfillAnswer,
     BackfillRequest,
     Deployment,
+    DeploymentPatch,
     DeploymentQuery,
     DeploymentSpec,
     FlowQuery,
@@ -98,6 +99,10 @@ class RouteMethods(AroundMethods, ControlMethods, BlockMethods, LimitMethods):
     def read_deployment_by_name(self, flow_name: str, name: str) -> Deployment:
         """Read a deployment by its address, `flow/deployment`."""
         return self._send(deployments.read_deployment_by_name(flow_name, name))
+
+    def change_deployment(self, deployment_id: UUID, patch: DeploymentPatch) -> Deployment:
+        """Change the given fields of a deployment."""
+        return self._send(deployments.change_deployment(deployment_id, patch))
 
     def delete_deployment(self, deployment_id: UUID) -> None:
         """Delete a deployment and its schedules."""

@@ -2,13 +2,15 @@
 
 Slots that are taken in a flow run live on its lease, which its reports renew: nothing is to be done for them, but
 where the block is to be told when they are lost.
+
+A block that holds its slots strictly is stopped before the server can give them to another. It goes by its own clock,
+from the moment in which it asked for the last renewal that was answered, so it needs nobody's word for it.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -17,15 +19,16 @@ from alisio.client.shared import drop_shared_client, shared_client
 from alisio.concurrency.slots import Held
 from alisio.exceptions import ApiError, ApiUnreachableError, ConcurrencyLeaseLostError
 from alisio.logging import get_logger
+from alisio.utilities.clocks import elapsed_seconds
 
 RUN_CHECK_SECONDS = 10.0
 """How often a strict block in a flow run looks whether it still holds its slots."""
 
-RUN_LEASE_SECONDS = 30.0
-"""How long the lease of a run lasts after its last report."""
-
 _SHARE = 0.3
 _RETRY_SECONDS = 5.0
+_MARGIN_SECONDS = 2.0
+"""What code gets to stop in."""
+_LONGEST_WAIT_SECONDS = 1.0
 _logger = get_logger("concurrency")
 
 
@@ -78,91 +81,125 @@ class Watch:
 
 @dataclass
 class _Kept:
+    """Slots that are looked after: until when they are held for certain, and when they are to be renewed."""
+
     held: Held
     watch: Watch
     every: float
-    lasts: float
+    until: float = field(init=False)
     due: float = field(init=False)
-    renewed: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.renewed = time.monotonic()
-        self.due = self.renewed + self.every
+        self.until = self.held.since + self.held.lasts
+        self.due = elapsed_seconds() + self.every
 
 
 class Keeper:
-    """Renews leases, from a thread that is there while there are any."""
+    """Renews leases, and ends blocks whose slots may soon be another's, from threads that are there while it has any.
+
+    They are two, as a request for renewal may hang for longer than a lease lasts.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[UUID, _Kept] = {}
         self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._running: set[str] = set()
 
     def keep(self, held: Held, watch: Watch) -> None:
         """Renew a lease until it is dropped or lost."""
         if held.lease_id is None or (held.on_run and not watch.stops):
             return
-        lasts = RUN_LEASE_SECONDS if held.on_run else held.lease_seconds
-        every = RUN_CHECK_SECONDS if held.on_run else lasts * _SHARE
+        every = RUN_CHECK_SECONDS if held.on_run else held.lasts * _SHARE
         with self._changed:
-            self._kept[held.lease_id] = _Kept(held, watch, every, lasts)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="alisio-slots", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+            self._kept[held.lease_id] = _Kept(held, watch, every)
+            self._start("alisio-slots", self._renew_one)
+            self._start("alisio-slots-end", self._end_one)
+            self._changed.notify_all()
 
     def drop(self, held: Held) -> None:
         """Renew a lease no more."""
         if held.lease_id is not None:
             with self._changed:
                 self._kept.pop(held.lease_id, None)
-                self._changed.notify()
+                self._changed.notify_all()
 
-    def _run(self) -> None:
+    def _start(self, name: str, step: Callable[[], None]) -> None:
+        if name not in self._running:
+            self._running.add(name)
+            threading.Thread(target=self._run, args=(name, step), name=name, daemon=True).start()
+
+    def _run(self, name: str, step: Callable[[], None]) -> None:
         while True:
             with self._changed:
                 if not self._kept:
-                    self._thread = None
+                    self._running.discard(name)
                     return
-                first = min(self._kept.values(), key=lambda kept: kept.due)
-                wait = first.due - time.monotonic()
-                if wait > 0:
-                    self._changed.wait(wait)
-                    continue
+            step()
+
+    def _renew_one(self) -> None:
+        first = self._wait_for(lambda kept: kept.due)
+        if first is not None:
             self._renew(first)
 
+    def _end_one(self) -> None:
+        first = self._wait_for(lambda kept: kept.until - _MARGIN_SECONDS)
+        if first is not None:
+            self._lose(first, "could not be renewed in time")
+
+    def _wait_for(self, instant: Callable[[_Kept], float]) -> _Kept | None:
+        """Wait for the earliest of these instants; None: it may have changed meanwhile."""
+        with self._changed:
+            first = min(self._kept.values(), key=instant, default=None)
+            wait = 0.0 if first is None else instant(first) - elapsed_seconds()
+            if wait <= 0:
+                return first
+            # What a wait is measured by stands still while the machine sleeps.
+            self._changed.wait(min(wait, _LONGEST_WAIT_SECONDS))
+        return None
+
     def _renew(self, kept: _Kept) -> None:
-        asked = time.monotonic()
+        asked = elapsed_seconds()
         try:
-            reason = _renewed(kept.held)
-        except (ApiUnreachableError, ApiError) as error:
-            if asked - kept.renewed < kept.lasts:
-                kept.due = asked + min(_RETRY_SECONDS, kept.every)
-                return
-            reason = f"could not be renewed in time: {error}"
+            lasts = _renewed(kept.held)
+        except _LostError:
+            self._lose(kept, "was not renewed in time, or its run lost its own")
+        except (ApiUnreachableError, ApiError):
+            kept.due = elapsed_seconds() + min(_RETRY_SECONDS, kept.every)
         else:
-            kept.renewed = asked
-            kept.due = asked + kept.every
-        if reason is not None:
-            self.drop(kept.held)
-            names = ", ".join(repr(name) for name in kept.held.names)
-            kept.watch.lose(f"the lease of slots of {names} is lost: it {reason}")
+            with self._changed:
+                kept.until = asked + lasts
+                kept.due = asked + kept.every
+                self._changed.notify_all()
+
+    def _lose(self, kept: _Kept, reason: str) -> None:
+        self.drop(kept.held)
+        names = ", ".join(repr(name) for name in kept.held.names)
+        kept.watch.lose(f"the lease of slots of {names} is lost: it {reason}")
 
 
-def _renewed(held: Held) -> str | None:
-    """Renew a lease; tell why it is lost, where it is."""
+class _LostError(Exception):
+    """The slots of a lease are not held any more."""
+
+
+def _renewed(held: Held) -> float:
+    """Renew a lease; tell for how many seconds it lasts.
+
+    Raises:
+        _LostError: It is lost.
+        ApiUnreachableError: Nobody answers.
+        ApiError: The server refuses, which may pass.
+    """
     assert held.lease_id is not None
     client = shared_client()
     try:
-        client.renew_concurrency_lease(held.lease_id)
+        return client.renew_concurrency_lease(held.lease_id).lease_seconds
     except ApiUnreachableError:
         drop_shared_client(client)
         raise
     except ApiError as error:
         if error.code == "lease_lost":
-            return "was not renewed in time, or its run lost its own"
+            raise _LostError from error
         raise
-    return None
 
 
 _keeper = Keeper()

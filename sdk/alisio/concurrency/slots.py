@@ -17,7 +17,7 @@ from alisio.concurrency.options import Wanted
 from alisio.context import current_flow_run
 from alisio.contract.base import first_problem
 from alisio.contract.ids import new_id
-from alisio.contract.limits import SlotAnswer, SlotRequest
+from alisio.contract.limits import SILENT_RUN_SECONDS, SlotAnswer, SlotRequest
 from alisio.engine.effects import Block, Effect
 from alisio.engine.pausing import attempt_of, known
 from alisio.exceptions import (
@@ -29,6 +29,7 @@ from alisio.exceptions import (
     NotFoundError,
 )
 from alisio.logging import get_logger
+from alisio.utilities.clocks import elapsed_seconds
 
 if TYPE_CHECKING:
     from alisio.client.client import Client
@@ -40,18 +41,30 @@ OUTAGE_DELAY_SECONDS = 2.0
 KNOWN_SECONDS = 15.0
 """How long a run by hand may take to be known to the server."""
 
+RETURN_SECONDS = 30.0
+"""How long a run whose lease has ended may take to have its next report accepted, which brings it back."""
+
 _JITTER = 0.1
 _TICK_SECONDS = 5.0
 _logger = get_logger("concurrency")
 
 
 class Held(NamedTuple):
-    """Slots that were taken. `lease_id` is None where there is nothing to be given back."""
+    """Slots that were taken.
+
+    Attributes:
+        names: Of which limits.
+        lease_id: None where there is nothing to be given back.
+        lasts: For how many seconds from `since` on they are held for certain.
+        on_run: They live on the lease of a run.
+        since: When they were asked for, by `elapsed_seconds`.
+    """
 
     names: tuple[str, ...]
     lease_id: UUID | None
-    lease_seconds: float
+    lasts: float
     on_run: bool
+    since: float = 0.0
 
 
 def take(wanted: Wanted, on_wait: Callable[[], None] | None = None) -> Generator[Effect, Any, Held]:
@@ -69,7 +82,8 @@ def take(wanted: Wanted, on_wait: Callable[[], None] | None = None) -> Generator
         ConcurrencySlotAcquisitionError: There will be none: the server refuses, or `max_retries` are used.
     """
     root = None if (run := current_flow_run.get()) is None else run.root
-    held = Held(wanted.names, None, wanted.lease_seconds, root is not None)
+    lasts = wanted.lease_seconds if root is None else SILENT_RUN_SECONDS
+    held = Held(wanted.names, None, lasts, root is not None)
     if not wanted.names:
         return held
     with waiting_for(wanted.names) as bell:
@@ -84,7 +98,7 @@ def take(wanted: Wanted, on_wait: Callable[[], None] | None = None) -> Generator
         ring_for(wanted.names)
     if answer.missing and wanted.explicit:
         _logger.warning("there is no concurrency limit %s: nothing is limited by it", _shown(answer.missing))
-    return held._replace(lease_id=asking.lease_id) if answer.held else held
+    return held._replace(lease_id=asking.lease_id, since=asking.asked) if answer.held else held
 
 
 def give_back(held: Held, *, strict: bool = False) -> Generator[Effect, Any, None]:
@@ -111,11 +125,13 @@ class _Asking:
     Attributes:
         lease_id: What they are held by, and its place in the queue until then.
         has_waited: They were not granted at once.
+        asked: When it asked last, by `elapsed_seconds`.
     """
 
     def __init__(self, wanted: Wanted, root: FlowRun | None, bell: Bell, on_wait: Callable[[], None] | None) -> None:
         self.lease_id = new_id()
         self.has_waited = False
+        self.asked = 0.0
         self._wanted = wanted
         self._root = root
         self._bell = bell
@@ -123,6 +139,7 @@ class _Asking:
         self._request = _request_of(wanted, root)
         self._end = None if wanted.timeout_seconds is None else time.monotonic() + wanted.timeout_seconds
         self._known_by = time.monotonic() + KNOWN_SECONDS
+        self._back_by: float | None = None
         self._tries = 0
         self._ticked = time.monotonic()
         self._was_away = False
@@ -170,6 +187,7 @@ class _Asking:
             return None
         try:
             self._tick(client)
+            self.asked = elapsed_seconds()
             answer = client.take_concurrency_slots(self.lease_id, self._request)
         except ApiUnreachableError as error:
             drop_shared_client(client)
@@ -182,7 +200,7 @@ class _Asking:
                 return None
             raise self._refused(error) from error
         except ApiError as error:
-            if error.status >= 500 or error.status == 429:
+            if error.status >= 500 or error.status == 429 or self._may_come_back(error):
                 self._note_away(error)
                 return None
             raise self._refused(error) from error
@@ -190,7 +208,16 @@ class _Asking:
             _release(self.lease_id)
         return self._checked(answer)
 
+    def _may_come_back(self, error: ApiError) -> bool:
+        """Tell whether the run is refused only because its reports did not get through for a while."""
+        if error.code != "stale_attempt":
+            return False
+        if self._back_by is None:
+            self._back_by = time.monotonic() + RETURN_SECONDS
+        return time.monotonic() < self._back_by
+
     def _checked(self, answer: SlotAnswer) -> SlotAnswer:
+        self._back_by = None
         if answer.missing and self._wanted.strict:
             _release(self.lease_id)
             missing = _shown(answer.missing)

@@ -51,8 +51,8 @@ def concurrency(
 ) -> Generator[None]:
     """Hold slots of named limits while the block lasts.
 
-    In a flow run they live on its lease: a run that crashes, or whose machine is gone, holds none. Elsewhere they have
-    a lease of their own, which a thread renews.
+    In a flow run they live on its lease: a run that has crashed holds none, and one of which nothing is heard none
+    after 90 seconds. Elsewhere they have a lease of their own, which a thread renews.
 
     Args:
         names: The limits; slots are taken of all of them, or of none.

@@ -34,6 +34,10 @@ class PauseStatus(StrEnum):
     """Nobody resumed it in time."""
 
 
+REQUESTED_PREFIX = "requested-"
+"""How the keys of pauses begin that somebody outside has asked for."""
+
+
 class PauseReport(Request):
     """Body of `POST /api/flow-runs/{id}/pauses`: an executor stands at a pause. It asks again until it may go on.
 

@@ -165,6 +165,33 @@ class DeploymentSpec(Request):
         return self
 
 
+class DeploymentPatch(Request):
+    """Body of `PATCH /api/deployments/{id}`: the fields that are given change, and null empties what may be empty.
+
+    Attributes:
+        schedules: The whole list; a schedule that is not in it is removed.
+        concurrency_limit: Null takes the limit away, with what else is said of it.
+        paused: Whether its schedules rest.
+    """
+
+    version: Annotated[str, Field(max_length=200)] | None = None
+    description: Annotated[str, Field(max_length=10_000)] | None = None
+    tags: Annotated[list[Tag], Field(max_length=100)] | None = None
+    parameters: BoundedObject | None = None
+    parameter_schema: BoundedObject | None = None
+    enforce_parameter_schema: bool | None = None
+    entrypoint: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    path: Annotated[str, Field(max_length=1_000)] | None = None
+    work_pool_name: Name | None = None
+    work_queue_name: Name | None = None
+    job_variables: BoundedObject | None = None
+    schedules: Annotated[list[ScheduleSpec], Field(max_length=100)] | None = None
+    concurrency_limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    collision_strategy: ConcurrencyLimitStrategy | None = None
+    grace_period_seconds: Annotated[int, Field(ge=60, le=86_400)] | None = None
+    paused: bool | None = None
+
+
 class Deployment(Answer):
     """A flow made ready to run: its code, its defaults, where and when it runs."""
 

@@ -12,6 +12,8 @@ from alisio.contract.base import Answer, Name, Request, Timestamp
 
 MIN_LEASE_SECONDS = 60.0
 MAX_LEASE_SECONDS = 86_400.0
+SILENT_RUN_SECONDS = 60.0
+"""How long after the end of its lease a run that fell silent still holds its named slots: it may be alive."""
 
 Slots = Annotated[int, Field(ge=0, le=1_000_000)]
 Decay = Annotated[float, Field(ge=0, le=1_000_000)]

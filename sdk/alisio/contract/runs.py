@@ -12,6 +12,9 @@ from alisio.contract.base import Answer, BoundedObject, Count, JsonObject, Name,
 from alisio.contract.state_record import StateRecord
 from alisio.contract.states import StateType
 
+MAX_AWAITED = 1_000
+"""For how many other runs a new one can be asked to wait."""
+
 
 class Flow(Answer):
     """A flow: what runs of the same name have in common."""
@@ -75,6 +78,7 @@ class FlowRunCreate(Request):
         idempotency_key: The same key for the same deployment gives back the first run.
         work_queue_name: Another queue of the deployment's pool.
         parent_flow_run_id: The run whose subflow it is to be: it is cancelled with that one.
+        after: Runs of deployments that must have ended first, however they end: until then it is suspended.
     """
 
     parameters: BoundedObject = Field(default_factory=dict)
@@ -85,6 +89,7 @@ class FlowRunCreate(Request):
     idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     work_queue_name: Name | None = None
     parent_flow_run_id: UUID | None = None
+    after: list[UUID] = Field(default_factory=list, max_length=MAX_AWAITED)
 
 
 class FlowRunSort(StrEnum):
@@ -94,6 +99,9 @@ class FlowRunSort(StrEnum):
     CREATED_ASC = "created_asc"
     DUE_DESC = "due_desc"
     DUE_ASC = "due_asc"
+    START_DESC = "start_desc"
+    """By when they began; those that have not stand where they are due."""
+    START_ASC = "start_asc"
     ENDED_DESC = "ended_desc"
     """Of those that have ended; the others are not listed."""
 
@@ -121,6 +129,8 @@ class FlowRunFilter(Request):
     due_before: Timestamp | None = None
     created_after: Timestamp | None = None
     created_before: Timestamp | None = None
+    started_after: Timestamp | None = None
+    started_before: Timestamp | None = None
     ended_after: Timestamp | None = None
     ended_before: Timestamp | None = None
 

@@ -43,7 +43,7 @@ class StateName:
     NOT_READY = "NotReady"  # PENDING
     RUNNING = "Running"  # RUNNING
     RETRYING = "Retrying"  # RUNNING
-    PAUSING = "Pausing"  # RUNNING: asked to pause, and not yet at a place where it can
+    PAUSING = "Pausing"  # RUNNING, or on its way to that: asked to pause, and not yet at a place where it can
     SUSPENDING = "Suspending"  # RUNNING: likewise
     PAUSED = "Paused"  # PAUSED: its process waits
     SUSPENDED = "Suspended"  # PAUSED: its process has ended, and it is claimed again once it is resumed

@@ -1,5 +1,6 @@
 """The project file `alisio.yaml`: which deployments a project has.
 
+name: weather                         # of the project; background tasks of another one are kept apart by it
 tags: [weather]                       # holds for every deployment that says nothing else
 work_pool: {name: local, queue: default}
 deployments:
@@ -15,11 +16,12 @@ deployments:
 from __future__ import annotations
 
 import difflib
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
 
 from alisio.contract.base import JsonObject, Name, Request, Tag, Timestamp
 from alisio.contract.deployments import CatchUp, ScheduleSpec, Slug
@@ -94,8 +96,9 @@ class DeploymentEntry(_Defaults):
 
 
 class Project(_Defaults):
-    """A project file. What stands at the top holds for every deployment that says nothing else."""
+    """A project file. What stands at the top, but for its name, holds for every deployment that says nothing else."""
 
+    name: Name | None = None
     deployments: Annotated[list[DeploymentEntry], Field(min_length=1)]
 
 
@@ -147,6 +150,36 @@ def find_project(start: Path) -> Path | None:
         if candidate.is_file():
             return candidate
     return None
+
+
+def name_of_project(root: Path) -> str | None:
+    """Read the name of a project from the project file in its folder; the rest of that need not be right.
+
+    Returns:
+        The name; None where the file is not there, or says none.
+
+    Raises:
+        ProjectError: The file cannot be read, or the name cannot be used.
+    """
+    path = root / PROJECT_FILE
+    try:
+        return _name_in(path, path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return None
+
+
+@lru_cache(maxsize=16)
+def _name_in(path: Path, _: int) -> str | None:
+    """Read it once for each time that the file was written: those who ask for tasks need it for each of them."""
+    node = _compose(path)
+    entries = node.value if isinstance(node, yaml.MappingNode) else []
+    value = next((value for key, value in entries if key.value == "name"), None)
+    if value is None:
+        return None
+    try:
+        return TypeAdapter[str](Name).validate_python(yaml.SafeLoader("").construct_object(value, deep=True))
+    except ValidationError as error:
+        raise ProjectError(f"{path}:{value.start_mark.line + 1}: name: {reason_of(error)}") from error
 
 
 def _compose(path: Path) -> yaml.Node | None:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from alisio.client import Client
 from alisio.client.discovery import find_server
+from alisio.contract.deployments import DeploymentSpec
 from alisio.contract.work_pools import WorkPoolCreate, WorkQueueCreate
 from alisio.deployments.deploying import apply, spec_of
 from alisio.deployments.failures import ProjectError
@@ -96,6 +98,8 @@ def _serve(
         raise ValueError(f"limit must be a number from 1 on, not {limit!r}")
     settings = current_settings()
     with _server(settings) as api_url, Client.over_http(api_url, settings.api_key) as client:
+        for each in deployments:
+            tell_of_other_folder(client, each)
         ids = register(client, deployments)
         if print_starting_message:
             _greet(deployments)
@@ -129,27 +133,72 @@ def _server(settings: Settings) -> Iterator[str]:
             os.kill(record.pid, signal.SIGTERM)
 
 
+def tell_of_other_folder(client: Client, deployment: RunnerDeployment) -> None:
+    """Say so where runs that another folder of this machine has executed are executed here from now on."""
+    try:
+        before = client.read_deployment_by_name(deployment.flow_name, deployment.name).path
+    except NotFoundError:
+        return
+    here = deployment.source.root.resolve()
+    if before is not None and Path(before) != here and Path(before).is_dir():
+        sys.stderr.write(
+            f"alisio: {deployment.full_name} was served from {before}, and its runs use {here} from now on; "
+            "two projects need different names\n"
+        )
+
+
 def register(client: Client, deployments: tuple[RunnerDeployment, ...]) -> list[UUID]:
     """Make deployments whose runs wait for who serves them, with the pool and the queues that are missing.
 
     Returns:
         Their ids, in the same order.
+
+    Raises:
+        ProjectError: The role of the API key does not allow it, and one of them is not there as it would be made.
     """
     with suppress(ConflictError):  # it is there already
         _ensure_pool(client)
     ids = []
     for each in deployments:
         queue = _queue_of(each)
-        try:
-            client.read_work_queue(POOL, queue)
-        except NotFoundError:
-            with suppress(ConflictError):  # somebody else has made it meanwhile
-                client.create_work_queue(POOL, WorkQueueCreate(name=queue))
         # Unless it is said otherwise, what its last end has paused goes on.
         plan = replace(each.plan, work_pool_name=POOL, work_queue_name=queue, paused=bool(each.plan.paused))
         spec = spec_of(each.flow, each.source, plan, path=str(each.source.root.resolve()))
-        ids.append(apply(client, spec, plan.paused).id)
+        try:
+            _ensure_queue(client, queue)
+            ids.append(apply(client, spec, plan.paused).id)
+        except ApiError as error:
+            if error.status != 403:
+                raise
+            ids.append(_as_it_would_be(client, spec, plan.paused, error))
     return ids
+
+
+def _ensure_queue(client: Client, queue: str) -> None:
+    try:
+        client.read_work_queue(POOL, queue)
+    except NotFoundError:
+        with suppress(ConflictError):  # somebody else has made it meanwhile
+            client.create_work_queue(POOL, WorkQueueCreate(name=queue))
+
+
+def _as_it_would_be(client: Client, spec: DeploymentSpec, paused: bool | None, refusal: ApiError) -> UUID:
+    """Find the deployment that somebody who may has made just like this: then nothing is to be changed."""
+    address = f"{spec.flow_name}/{spec.name}"
+    wanted = {**spec.model_dump(exclude={"schedules"}), "paused": paused}
+    with suppress(NotFoundError):
+        found = client.read_deployment_by_name(spec.flow_name, spec.name)
+        others = [name for name, value in wanted.items() if getattr(found, name) != value]
+        if spec.schedules is None and not others:
+            return found.id
+        raise ProjectError(
+            f"deployment {address!r} has other {', '.join(others) or 'schedules'}, and this API key may not change it: "
+            "serve it once as it is now with a key of the role admin"
+        ) from refusal
+    raise ProjectError(
+        f"deployment {address!r} was never served, and this API key may not make it: serve it once with a key of the "
+        "role admin"
+    ) from refusal
 
 
 def _ensure_pool(client: Client) -> None:

@@ -75,10 +75,10 @@ class BackgroundMethods(Generic[P, R]):
         """Have the task run in the background, by a process that serves it.
 
         Args:
-            args: For the function; futures that `delay` and this give are replaced by their results, for which the
-                worker waits.
+            args: For the function; futures that `delay` and this give are replaced by their results: the task is
+                run once those have ended.
             kwargs: Likewise.
-            wait_for: Such futures that must have completed first; the worker waits for them.
+            wait_for: Such futures that must have completed first.
 
         Returns:
             The future, which this process need not outlive.

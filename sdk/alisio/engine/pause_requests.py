@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alisio.contract.control import REQUESTED_PREFIX
 from alisio.contract.ids import new_id
 
 if TYPE_CHECKING:
@@ -17,4 +18,4 @@ def ask_to_pause(root: FlowRun, how: str) -> None:
     """Note it on a root run; asked again, that is the same pause."""
     asked = root.pause_request
     if asked is None or asked[0] != how:
-        root.pause_request = (how, f"requested-{new_id()}" if asked is None else asked[1])
+        root.pause_request = (how, f"{REQUESTED_PREFIX}{new_id()}" if asked is None else asked[1])

@@ -114,6 +114,8 @@ class Control:
         self._asked = threading.Event()
         self._cancelled = False
         self._watched: FlowRun | None = None
+        self._early: dict[str, Mapping[str, Any]] = {}
+        self._lock = threading.Lock()
         self._raised = False
 
     @property
@@ -128,8 +130,11 @@ class Control:
         os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
     def watch(self, run: FlowRun) -> None:
-        """Say which run is to hear of it."""
-        self._watched = run
+        """Say which run is to hear of it, also of what was said while its code was loaded."""
+        with self._lock:
+            self._watched = run
+            for word in self._early.values():
+                _pass_on(run, word)
 
     def stop(self) -> None:
         """Let nothing disturb the last words: how the run ended is decided."""
@@ -143,10 +148,12 @@ class Control:
                 if kind in ("cancel", "stop"):
                     self._cancelled = self._cancelled or kind == "cancel"
                     self._asked.set()
-                elif kind in PAUSES and self._watched is not None:
-                    ask_to_pause(self._watched, kind)
-                elif kind == "limited_tags" and self._watched is not None and self._watched.outbox is not None:
-                    self._watched.outbox.limited_tags.tell(word["tags"])
+                    continue
+                with self._lock:
+                    if self._watched is None:
+                        self._early["pause" if kind in PAUSES else str(kind)] = word
+                    else:
+                        _pass_on(self._watched, word)
         # The supervisor is gone: with the child goes all that it has started.
         if os.getpgrp() == os.getpid():
             os.killpg(os.getpid(), signal.SIGKILL)
@@ -165,3 +172,11 @@ class Control:
             run.cancel_requested = cancelled
             run.abort_reason = reason
         raise TerminationSignal(reason)
+
+
+def _pass_on(run: FlowRun, word: Mapping[str, Any]) -> None:
+    """Let a run hear what its supervisor has said."""
+    if word.get("kind") in PAUSES:
+        ask_to_pause(run, word["kind"])
+    elif word.get("kind") == "limited_tags" and run.outbox is not None:
+        run.outbox.limited_tags.tell(word["tags"])

@@ -14,7 +14,7 @@ from alisio.settings import Settings
 FIRST_REPORT_SECONDS = 0.1
 REPORT_SECONDS = 0.5
 HEARTBEAT_SECONDS = 10.0
-MAX_BACK_OFF_SECONDS = 30.0
+MAX_BACK_OFF_SECONDS = 10.0
 
 
 class Sender(Protocol):

@@ -1,7 +1,8 @@
-"""The API over ASGI: an event loop in front, one worker thread behind, and long polls that hold neither.
+"""The API over ASGI: an event loop in front, worker threads behind, and long polls that hold neither.
 
-The worker answers one event at a time, as a Lambda environment does, since the resolver keeps the event in hand on
-its class. What waits for a wake-up waits in the event loop.
+The routes answer one event at a time, as a Lambda environment does, since the resolver keeps the event in hand on its
+class: more than one thread is of use where requests wait before or after that. What waits for a wake-up waits in the
+event loop.
 """
 
 from __future__ import annotations
@@ -43,12 +44,13 @@ class AsgiApp:
     Args:
         api: Answers events.
         bells: What long polls wait on.
+        threads: How many requests may be in hand; what waits for the database's disk leaves the routes to others.
     """
 
-    def __init__(self, api: Api, bells: Bells) -> None:
+    def __init__(self, api: Api, bells: Bells, threads: int = 1) -> None:
         self._api = api
         self._bells = bells
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="alisio-api")
+        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="alisio-api")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection's scope: HTTP requests, and the server's start and end."""
@@ -63,7 +65,7 @@ class AsgiApp:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             else:
-                self._worker.shutdown()
+                self._workers.shutdown()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -73,7 +75,7 @@ class AsgiApp:
         if scope["method"] == "PUT" and (content := _CONTENT.fullmatch(_raw_path(scope))):
             # So much is kept in memory only for those who may send it: what the gate knows as that very route.
             limit = _MAX_CONTENT_BYTES[content[1]]
-            refusal = await loop.run_in_executor(self._worker, self._refuse, _event_of(scope, b""))
+            refusal = await loop.run_in_executor(self._workers, self._refuse, _event_of(scope, b""))
         try:
             body = await _read_body(receive, 0 if refusal else limit)
         except _ClientLeftError:
@@ -81,7 +83,7 @@ class AsgiApp:
         if refusal is not None or body is None:
             await _send(send, refusal or _too_large(limit), with_body=True)
             return
-        answer = await loop.run_in_executor(self._worker, self._answer, _event_of(scope, body))
+        answer = await loop.run_in_executor(self._workers, self._answer, _event_of(scope, body))
         wait = asked_to_wait(answer)
         if wait is not None:
             waited = await self._wait(wait, receive)

@@ -34,6 +34,8 @@ from alisio_server.settings import ServerSettings, TlsFiles
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 1
 _BACKLOG = 2048
+# One has the routes, the others wait for a commit, or ask who sends a request.
+_THREADS_ON_POSTGRESQL = 4
 
 
 class _Server(uvicorn.Server):
@@ -124,7 +126,8 @@ def _serve(
             on_ready()
 
         try:
-            _Server(_config(AsgiApp(Api(services), bells), settings.tls), bells, ready).run(sockets=[listener])
+            app = AsgiApp(Api(services), bells, _THREADS_ON_POSTGRESQL if shared else 1)
+            _Server(_config(app, settings.tls), bells, ready).run(sockets=[listener])
         finally:
             ticker.stop()
             services.database.dispose()

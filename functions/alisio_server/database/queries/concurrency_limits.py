@@ -31,7 +31,7 @@ def get_limit(database: Database, connection: Connection, name: str) -> Concurre
         raise no_such_limit(name)
     now = database.now(connection)
     taken = count_taken(connection, [row.id], now)
-    return _build(row, taken.get(row.id, Taken()), now).model_copy(update={"held": _held(connection, row)})
+    return _build(row, taken.get(row.id, Taken()), now).model_copy(update={"held": _held(connection, row, now)})
 
 
 def list_limits(
@@ -61,12 +61,12 @@ def _as_it_is(row: Row[Any]) -> Any:
     return row
 
 
-def _held(connection: Connection, limit: Row[Any]) -> list[HeldSlots]:
+def _held(connection: Connection, limit: Row[Any], now: datetime) -> list[HeldSlots]:
     lease, slots = concurrency_lease.c, concurrency_lease_slots.c
     statement = (
         select(slots.lease_id, slots.slots, lease.holder, lease.flow_run_id, lease.asked.label("since"))
         .join(concurrency_lease, lease.id == slots.lease_id)
-        .where(slots.limit_id == limit.id, holds())
+        .where(slots.limit_id == limit.id, holds(now))
         .order_by(lease.asked, lease.id)
         .limit(_MAX_HELD)
     )

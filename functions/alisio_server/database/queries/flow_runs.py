@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select
 
 from alisio.contract.base import MAX_PAGE, Count, Page
 from alisio.contract.runs import FlowRun, FlowRunFilter, FlowRunQuery, FlowRunSort
@@ -15,11 +16,16 @@ from alisio_server.database.queries.paging import Order, count_rows, read_page
 from alisio_server.database.tables import deployment, flow, flow_run, flow_run_state, work_pool, work_queue
 from alisio_server.errors import InvalidInputError, NotFoundError
 
+# As the index `ix_flow_run_start` has it.
+_start = func.coalesce(flow_run.c.started, flow_run.c.due)
+_by_start = _start.label("start")
 _ORDERS = {
     FlowRunSort.CREATED_DESC: Order("flow_runs.created_desc", (flow_run.c.created, flow_run.c.id), descending=True),
     FlowRunSort.CREATED_ASC: Order("flow_runs.created_asc", (flow_run.c.created, flow_run.c.id)),
     FlowRunSort.DUE_DESC: Order("flow_runs.due_desc", (flow_run.c.due, flow_run.c.id), descending=True),
     FlowRunSort.DUE_ASC: Order("flow_runs.due_asc", (flow_run.c.due, flow_run.c.id)),
+    FlowRunSort.START_DESC: Order("flow_runs.start_desc", (_by_start, flow_run.c.id), descending=True),
+    FlowRunSort.START_ASC: Order("flow_runs.start_asc", (_by_start, flow_run.c.id)),
     FlowRunSort.ENDED_DESC: Order("flow_runs.ended_desc", (flow_run.c.ended, flow_run.c.id), descending=True),
 }
 _PLAIN = (
@@ -35,6 +41,7 @@ _RUNS: Select[Any] = (
         deployment.c.name.label("deployment_name"),
         work_queue.c.name.label("work_queue_name"),
         work_pool.c.name.label("work_pool_name"),
+        _by_start,
     )
     .join(flow, flow.c.id == flow_run.c.flow_id)
     .outerjoin(deployment, deployment.c.id == flow_run.c.deployment_id)
@@ -43,6 +50,21 @@ _RUNS: Select[Any] = (
 )
 # Built once: building it takes longer than executing it.
 _BY_ID = _RUNS.where(flow_run.c.id == bindparam("run_id"))
+_NAMES = (
+    select(
+        flow.c.name.label("flow_name"),
+        deployment.c.name.label("deployment_name"),
+        work_queue.c.name.label("work_queue_name"),
+        work_pool.c.name.label("work_pool_name"),
+    )
+    .select_from(flow)
+    .join(deployment, deployment.c.id == bindparam("deployment_id"))
+    .join(work_queue, work_queue.c.id == bindparam("work_queue_id"))
+    .join(work_pool, work_pool.c.id == work_queue.c.work_pool_id)
+    .where(flow.c.id == bindparam("flow_id"))
+)
+_MAX_KNOWN = 10_000
+_known_names: dict[tuple[UUID, ...], dict[str, str]] = {}
 
 
 def get_flow_run(connection: Connection, flow_run_id: UUID) -> FlowRun:
@@ -54,7 +76,24 @@ def get_flow_run(connection: Connection, flow_run_id: UUID) -> FlowRun:
     row = connection.execute(_BY_ID, {"run_id": flow_run_id}).one_or_none()
     if row is None:
         raise _not_found(flow_run_id)
-    return _build(row)
+    return _build_row(row)
+
+
+def new_flow_run(connection: Connection, stored: Mapping[str, Any]) -> FlowRun:
+    """Show a deployment's run that was stored just now, without reading it back.
+
+    Args:
+        connection: Where to look names up; what has one never gets another, so each is read once.
+        stored: What its columns hold, by their names; those that are not there hold what they begin with.
+    """
+    ids = {name: stored[name] for name in ("flow_id", "deployment_id", "work_queue_id")}
+    key = tuple(ids.values())
+    names = _known_names.get(key)
+    if names is None:
+        if len(_known_names) >= _MAX_KNOWN:
+            _known_names.clear()
+        names = _known_names[key] = dict(connection.execute(_NAMES, ids).one()._mapping)
+    return _build({"attempt": 0, "state_message": None, "state_result": None, **stored, **names})
 
 
 def filter_flow_runs(connection: Connection, query: FlowRunQuery) -> Page[FlowRun]:
@@ -63,7 +102,7 @@ def filter_flow_runs(connection: Connection, query: FlowRunQuery) -> Page[FlowRu
     order = _ORDERS[query.sort]
     if query.sort is FlowRunSort.ENDED_DESC:
         statement = statement.where(flow_run.c.ended.is_not(None))  # as the index says it
-    return read_page(connection, statement, order, _build, limit=query.limit, cursor=query.cursor)
+    return read_page(connection, statement, order, _build_row, limit=query.limit, cursor=query.cursor)
 
 
 def count_flow_runs(connection: Connection, wanted: FlowRunFilter) -> Count:
@@ -169,6 +208,12 @@ def _time_conditions(wanted: FlowRunFilter) -> list[ColumnElement[bool]]:
         conditions.append(columns.created >= wanted.created_after)
     if wanted.created_before is not None:
         conditions.append(columns.created < wanted.created_before)
+    if wanted.started_after is not None or wanted.started_before is not None:
+        conditions.append(columns.started.is_not(None))
+    if wanted.started_after is not None:
+        conditions.append(_start >= wanted.started_after)
+    if wanted.started_before is not None:
+        conditions.append(_start < wanted.started_before)
     if wanted.ended_after is not None:
         conditions.append(columns.ended >= wanted.ended_after)
     if wanted.ended_before is not None:
@@ -176,8 +221,11 @@ def _time_conditions(wanted: FlowRunFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _build(row: Row[Any]) -> FlowRun:
-    values = dict(row._mapping)
+def _build_row(row: Row[Any]) -> FlowRun:
+    return _build(row._mapping)
+
+
+def _build(values: Mapping[Any, Any]) -> FlowRun:
     state = StateRecord(
         type=values["state_type"],
         name=values["state_name"],

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Uuid, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, Uuid, and_, func, literal, select, tuple_
 
 from alisio.contract.base import Count, Page
 from alisio_server.database.instants import from_microseconds, to_microseconds
@@ -116,8 +116,12 @@ def decode_cursor(order: Order, cursor: str) -> list[Any]:
 
 def _beyond(order: Order, values: Sequence[Any]) -> ColumnElement[bool]:
     key = tuple_(*order.columns)
-    last = tuple_(*(literal(value, column.type) for value, column in zip(values, order.columns, strict=True)))
-    return key < last if order.descending else key > last
+    bounds = [literal(value, column.type) for value, column in zip(values, order.columns, strict=True)]
+    last, first_column = tuple_(*bounds), order.columns[0]
+    # The first column alone says nothing new, but finds SQLite the place in an index of an expression.
+    if order.descending:
+        return and_(first_column <= bounds[0], key < last)
+    return and_(first_column >= bounds[0], key > last)
 
 
 def _to_json(value: Any) -> int | str:

@@ -13,6 +13,7 @@ from alisio.contract.deployments import (
     BundleAnnounce,
     BundleAnswer,
     Deployment,
+    DeploymentPatch,
     DeploymentQuery,
     DeploymentSpec,
     FlowQuery,
@@ -56,6 +57,11 @@ def read_deployment(deployment_id: UUID) -> Call[Deployment]:
 def read_deployment_by_name(flow_name: str, name: str) -> Call[Deployment]:
     """Read a deployment by its address, `flow/deployment`."""
     return Call("GET", path_of("deployments", "name", flow_name, name), Deployment)
+
+
+def change_deployment(deployment_id: UUID, deployment: DeploymentPatch) -> Call[Deployment]:
+    """Change the given fields of a deployment."""
+    return Call("PATCH", path_of("deployments", deployment_id), Deployment, deployment)
 
 
 def delete_deployment(deployment_id: UUID) -> Call[None]:

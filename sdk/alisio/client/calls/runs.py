@@ -71,9 +71,14 @@ def delete_flow_runs(request: FlowRunsDelete) -> Call[FlowRunsDeleted]:
     return Call("POST", "/flow-runs/delete", FlowRunsDeleted, request)
 
 
+REPORT_SECONDS = 12.0
+"""How long the answer to a report may take: one that is lost on its way must not cost a run its lease of 30 s."""
+
+
 def send_report(flow_run_id: UUID, report: Mapping[str, Any]) -> Call[ReportAnswer]:
     """Send a report: a `Report` as JSON data."""
-    return Call("POST", path_of("flow-runs", flow_run_id, "reports"), ReportAnswer, report)
+    path = path_of("flow-runs", flow_run_id, "reports")
+    return Call("POST", path, ReportAnswer, report, timeout_seconds=REPORT_SECONDS)
 
 
 def fail_start(flow_run_id: UUID, failure: StartFailure) -> Call[None]:

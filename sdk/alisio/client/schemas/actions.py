@@ -5,13 +5,8 @@ Made of what does not fit, each raises a `ValueError` of one line.
 
 from __future__ import annotations
 
-from typing import Any
-
-from pydantic import ConfigDict
-
 from alisio.client.schemas.one_line import ToldInOneLine
 from alisio.contract import access, artifacts, blocks, deployments, limits, runs, variables, work_pools
-from alisio.contract.limits import ConcurrencyLimitStrategy
 
 __all__ = [
     "ApiKeyCreate",
@@ -71,32 +66,8 @@ class ScheduleSpec(ToldInOneLine, deployments.ScheduleSpec):
     """When a deployment is to run."""
 
 
-class DeploymentUpdate(ToldInOneLine):
-    """What is to change of a deployment: the fields that are given; see `DeploymentCreate` for what they are.
-
-    Attributes:
-        schedules: The whole list; a schedule that is not in it is removed.
-        paused: Whether its schedules rest.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    version: str | None = None
-    description: str | None = None
-    tags: list[str] | None = None
-    parameters: dict[str, Any] | None = None
-    parameter_schema: dict[str, Any] | None = None
-    enforce_parameter_schema: bool | None = None
-    entrypoint: str | None = None
-    path: str | None = None
-    work_pool_name: str | None = None
-    work_queue_name: str | None = None
-    job_variables: dict[str, Any] | None = None
-    schedules: list[deployments.ScheduleSpec] | None = None
-    concurrency_limit: int | None = None
-    collision_strategy: ConcurrencyLimitStrategy | None = None
-    grace_period_seconds: int | None = None
-    paused: bool | None = None
+class DeploymentUpdate(ToldInOneLine, deployments.DeploymentPatch):
+    """What is to change of a deployment."""
 
 
 class GlobalConcurrencyLimitCreate(ToldInOneLine, limits.ConcurrencyLimitCreate):

@@ -118,7 +118,7 @@ class FlowRunFilterExpectedStartTime(Criterion[datetime]):
 
 
 class FlowRunFilterStartTime(Criterion[datetime]):
-    """When a flow run was to start: the API finds runs by that, and not by when they began."""
+    """The `start_time` of a flow run; one that has not begun has none."""
 
 
 class FlowRunFilterEndTime(Criterion[datetime]):

@@ -13,8 +13,8 @@ SortT = TypeVar("SortT", bound=StrEnum)
 class FlowRunSort(StrEnum):
     """Orders of flow runs. Ids grow with time, so an order by id is one by creation.
 
-    Those by start time are by when a run was to start: one that began late stands where it was due. An order by end
-    time lists the runs that have ended, and no others.
+    In one by start time a run that has not begun stands where it is to start. One by end time lists the runs that have
+    ended, and no others.
     """
 
     ID_DESC = "created_desc"
@@ -23,8 +23,8 @@ class FlowRunSort(StrEnum):
     EXPECTED_START_TIME_ASC = "due_asc"
     EXPECTED_START_TIME_DESC = "due_desc"
     NEXT_SCHEDULED_START_TIME_ASC = "due_asc"
-    START_TIME_ASC = "due_asc"
-    START_TIME_DESC = "due_desc"
+    START_TIME_ASC = "start_asc"
+    START_TIME_DESC = "start_desc"
     END_TIME_DESC = "ended_desc"
 
 
