@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from alisio_server.adapters.aws.metrics import emit_gauges
 from alisio_server.adapters.aws.s3 import PENDING
 from alisio_server.orchestration.gauges import PoolGauge
 from cdk.constructs.functions import METRICS_NAMESPACE
-from cdk.stages import STAGES
+from cdk.stages import STAGES, AgentSettings
 from tests.unit.cdk.conftest import OPTIONS, Synthesized
 
 LINT_IGNORES = "W3005,W3691"
@@ -138,7 +139,10 @@ def test_no_policy_allows_everything(stage: str, synthesize: Synthesize) -> None
 def test_credentials_of_agents_reach_the_stages_queues_alone(stage: str, synthesize: Synthesize) -> None:
     """The role that agents are lent may receive from `alisio-<stage>-…`, and nothing else; only the API lends it."""
     made = synthesize(stage)
-    (role,) = [role for role in made.resources("AWS::IAM::Role") if role.get("RoleName") == f"alisio-{stage}-agent"]
+    (role,) = [
+        role for role in made.resources("AWS::IAM::Role") if role.get("Description", "").startswith("Lent to agents")
+    ]
+    assert "RoleName" not in role, "names of roles are an account's: the stage could stand in one region alone"
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert "ServerApiRole" in json.dumps(trust["Principal"])
     policies = made.resources("AWS::IAM::Policy")
@@ -310,14 +314,80 @@ def test_agents_are_confined_and_given_time(stage: str, synthesize: Synthesize) 
     assert 0 == target["MinCapacity"]
 
 
-def test_as_many_agents_as_the_open_runs_take(synthesize: Synthesize) -> None:
-    """Between no agent and the most, each step is one agent more for as many runs as one takes."""
-    steps = [
-        (step.get("MetricIntervalLowerBound"), step["ScalingAdjustment"])
-        for policy in synthesize("dev").resources("AWS::ApplicationAutoScaling::ScalingPolicy")
-        for step in policy["StepScalingPolicyConfiguration"]["StepAdjustments"]
+@each_cloud_stage
+def test_the_key_of_agents_can_be_decrypted_where_they_start(stage: str, synthesize: Synthesize) -> None:
+    """ECS starts no task whose secret it may read and not decrypt; the policy of its key is another stack's."""
+    made = synthesize(stage)
+    (secret,) = [
+        statement["Resource"]
+        for policy in made.resources("AWS::IAM::Policy")
+        if "AgentsTaskExecutionRole" in json.dumps(policy["Roles"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "secretsmanager:GetSecretValue" in _listed(statement["Action"])
     ]
-    assert {0, 1, 2, 3, 4} == {agents for _, agents in steps}
+    (decrypt,) = [
+        statement
+        for policy in made.resources("AWS::IAM::Policy")
+        if "AgentsTaskExecutionRole" in json.dumps(policy["Roles"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "kms:Decrypt" in _listed(statement["Action"])
+    ]
+    assert "AgentKey" in json.dumps(secret)
+    assert "StorageKey" in json.dumps(decrypt["Resource"])
+    assert "secretsmanager." in json.dumps(decrypt["Condition"]["StringEquals"]["kms:ViaService"])
+
+
+@each_stage
+def test_alarms_may_publish_to_their_topic(stage: str, synthesize: Synthesize) -> None:
+    """A topic's own policy takes the place of the one by which alarms of the account may: it has to say so itself."""
+    (policy,) = synthesize(stage).resources("AWS::SNS::TopicPolicy")
+    (allowed,) = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
+    assert ("sns:Publish", {"Service": "cloudwatch.amazonaws.com"}) == (allowed["Action"], allowed["Principal"])
+    assert {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}} == allowed["Condition"]
+
+
+_AGENTS = {"dev": AgentSettings(), OPTIONS.name: AgentSettings(spot=True), "prod": AgentSettings(most=20)}
+
+
+@pytest.mark.parametrize("stage", _AGENTS)
+def test_as_many_agents_as_the_open_runs_take(stage: str, synthesize: Synthesize) -> None:
+    """Whatever the number of open runs, one alarm asks for the agents that these take, and the other is silent."""
+    made, settings = synthesize(stage), _AGENTS[stage]
+    policies = made.templates[f"alisio-{stage}-agents"]["Resources"]
+    alarms = [alarm for alarm in made.resources("AWS::CloudWatch::Alarm") if "Metrics" in alarm]
+    assert 2 == len(alarms)
+    for open_runs in range(settings.most * settings.runs_each + 3):
+        wanted = [
+            _agents_for(open_runs, alarm, policies[action["Ref"]]["Properties"]["StepScalingPolicyConfiguration"])
+            for alarm in alarms
+            if _is_breached(alarm, open_runs)
+            for action in alarm["AlarmActions"]
+        ]
+        assert [min(math.ceil(open_runs / settings.runs_each), settings.most)] == wanted, open_runs
+
+
+def _is_breached(alarm: dict[str, Any], value: float) -> bool:
+    compared = {"LessThanOrEqualToThreshold": float.__le__, "GreaterThanOrEqualToThreshold": float.__ge__}
+    return compared[alarm["ComparisonOperator"]](float(value), float(alarm["Threshold"]))
+
+
+def _agents_for(value: float, alarm: dict[str, Any], scaling: dict[str, Any]) -> int:
+    """Find the step as Application Auto Scaling does: its lower end is in it above the threshold, the upper one below.
+
+    https://docs.aws.amazon.com/autoscaling/application/APIReference/API_StepAdjustment.html
+    """
+    assert "ExactCapacity" == scaling["AdjustmentType"]
+    beyond = value - alarm["Threshold"]
+    is_above = alarm["ComparisonOperator"].startswith("Greater")
+    (agents,) = [
+        step["ScalingAdjustment"]
+        for step in scaling["StepAdjustments"]
+        for lower, upper in [
+            (step.get("MetricIntervalLowerBound", -math.inf), step.get("MetricIntervalUpperBound", math.inf))
+        ]
+        if (lower <= beyond < upper if is_above else lower < beyond <= upper)
+    ]
+    return int(agents)
 
 
 def test_agents_are_counted_by_what_the_tick_writes(
