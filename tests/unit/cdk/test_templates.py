@@ -9,12 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from alisio_server.adapters.aws.kms import PURPOSE
 from alisio_server.adapters.aws.metrics import emit_gauges
 from alisio_server.adapters.aws.s3 import PENDING
+from alisio_server.orchestration.artifact_data import data_key
 from alisio_server.orchestration.gauges import PoolGauge
 from cdk.constructs.functions import METRICS_NAMESPACE
 from cdk.stages import STAGES, AgentSettings
@@ -22,6 +24,7 @@ from tests.unit.cdk.conftest import OPTIONS, Synthesized
 
 LINT_IGNORES = "W3005,W3691"
 """Dependencies that the CDK says twice; and a database version without its minor part, which RDS then chooses."""
+KEPT = "RetainExceptOnCreate"
 EVERYWHERE = {"0.0.0.0/0", "::/0"}
 WHOLE_ACCOUNT_ACTIONS = {
     "ecr:GetAuthorizationToken",
@@ -121,8 +124,18 @@ def test_the_data_of_prod_outlives_its_stacks(synthesize: Synthesize) -> None:
         (database,) = made.resources("AWS::RDS::DBInstance")
         assert stays == database["DeletionProtection"]
         core = made.templates[f"alisio-{stage}-core"]["Resources"].values()
-        kept = {resource["Type"] for resource in core if resource.get("DeletionPolicy") == "Retain"}
-        assert stays == ({"AWS::S3::Bucket", "AWS::KMS::Key"} <= kept)
+        kept = {resource["Type"] for resource in core if resource.get("DeletionPolicy") == KEPT}
+        assert stays == ({"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup"} <= kept)
+
+
+@each_stage
+def test_what_a_failed_first_deployment_made_does_not_stand_in_the_way_of_the_next(
+    stage: str, synthesize: Synthesize
+) -> None:
+    """A log that has a name and is kept would be there already: it is kept only once its stack was made."""
+    for template in synthesize(stage).templates.values():
+        for resource in template["Resources"].values():
+            assert "Retain" != resource.get("DeletionPolicy") or "LogGroupName" not in resource["Properties"]
 
 
 @each_stage
@@ -169,14 +182,38 @@ def _roles_that_may(made: Synthesized, action: str) -> set[str]:
 
 @each_stage
 def test_queues_and_objects_are_deleted_by_few(stage: str, synthesize: Synthesize) -> None:
-    """The tick deletes what is over, and `remove` what goes with the stack, but no data that is to be kept."""
+    """The tick deletes what is over, the API data that came too late for their artifact, `remove` what is not kept."""
     made = synthesize(stage)
     assert {"ServerTick", "RemovalRemove"} == _roles_that_may(made, "sqs:DeleteQueue")
     (bucket,) = [given for given in made.resources("AWS::S3::Bucket") if "LifecycleConfiguration" in given]
     is_kept = "VersioningConfiguration" in bucket
-    assert ({"ServerTick"} if is_kept else {"ServerTick", "RemovalRemove"}) == _roles_that_may(made, "s3:DeleteObject")
+    may = _roles_that_may(made, "s3:DeleteObject")
+    assert ({"ServerTick", "ServerApi"} if is_kept else {"ServerTick", "ServerApi", "RemovalRemove"}) == may
     told = _function(made, stage, "remove")["Environment"]["Variables"]
     assert is_kept == ("ALISIO_BUCKET" not in told) == (stage == "prod")
+    (taken_back,) = [
+        statement["Resource"]
+        for policy in made.resources("AWS::IAM::Policy")
+        if "ServerApiRole" in json.dumps(policy["Roles"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "s3:DeleteObject" in _listed(statement["Action"])
+    ]
+    id_ = UUID(int=7)
+    assert json.dumps(taken_back).count(f'"/{data_key(id_).removesuffix(str(id_))}*"') == 1
+
+
+@each_stage
+def test_functions_ask_the_regions_own_sts(stage: str, synthesize: Synthesize) -> None:
+    """An old boto3 asks the one for all regions, which no endpoint of the network leads to."""
+    assert "regional" == _told(synthesize(stage), stage, "api")["AWS_STS_REGIONAL_ENDPOINTS"]
+
+
+def test_connections_of_all_functions_have_their_bounds(synthesize: Synthesize) -> None:
+    """In `prod` neither requests nor entries of schedules nor dead letters can take all that the database has."""
+    made = synthesize("prod")
+    bounds = [_function(made, "prod", name).get("ReservedConcurrentExecutions") for name in ("api", "tick")]
+    (consumer,) = made.resources("AWS::Lambda::EventSourceMapping")
+    assert ([200, 20], {"MaximumConcurrency": 2}) == (bounds, consumer["ScalingConfig"])
 
 
 @each_stage

@@ -22,7 +22,7 @@ RUN = UUID("0199c5a0-0000-7000-8000-000000000000")
 
 
 def test_names_are_encoded_in_paths() -> None:
-    """A name may hold spaces, letters of any alphabet, and question marks, which API Gateway takes only encoded twice."""
+    """A name may hold spaces, letters of any alphabet, and question marks: API Gateway takes those encoded twice."""
     assert "/deployments/name/my%20flow%253F/d%C3%ADa" == deployments.read_deployment_by_name("my flow?", "día").path
 
 
