@@ -60,7 +60,6 @@ class Agents(Construct):
             "Cluster",
             cluster_name=stage.prefix,
             vpc=network.vpc,
-            enable_fargate_capacity_providers=True,
             container_insights_v2=ecs.ContainerInsights.ENABLED,
         )
         task = self._define_task(stage, settings, api_url, key_secret)
@@ -83,6 +82,15 @@ class Agents(Construct):
             circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
             enable_execute_command=False,
         )
+        # The CDK would make it too, and nothing wait for it: a service names providers that its cluster has to have.
+        providers = ecs.CfnClusterCapacityProviderAssociations(
+            self,
+            "Providers",
+            cluster=self.cluster.cluster_name,
+            capacity_providers=["FARGATE", "FARGATE_SPOT"],
+            default_capacity_provider_strategy=[],
+        )
+        self.service.node.add_dependency(providers)
         self._let_protect(task)
         self._scale(stage, settings)
 

@@ -78,7 +78,8 @@ class Alarms(Construct):
         """Alarm when a wake-up was received five times and never answered."""
         self._add(
             "DeadLetters",
-            queue.metric_number_of_messages_sent(period=_MINUTE),
+            # Those that SQS has moved there count as sent nowhere; they do once the function is given them.
+            queue.metric_number_of_messages_received(period=_MINUTE),
             "agents receive wake-ups and do not claim",
             periods=1,
         )

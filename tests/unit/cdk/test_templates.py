@@ -335,6 +335,8 @@ def test_the_alarms_are_there(stage: str, synthesize: Synthesize) -> None:
     names = {name.removeprefix(f"alisio-{stage}-") for name in alarms}
     assert {"ApiErrors", "ApiFunctionErrors", "ApiFunctionThrottles", "DeadLetters", "LateRuns", "TickMissed"} <= names
     assert "breaching" == alarms[f"alisio-{stage}-TickMissed"]["TreatMissingData"]
+    # What a redrive policy moves to a queue is none of its NumberOfMessagesSent.
+    assert "NumberOfMessagesReceived" == alarms[f"alisio-{stage}-DeadLetters"]["MetricName"]
 
 
 @each_cloud_stage
@@ -381,6 +383,17 @@ def test_alarms_may_publish_to_their_topic(stage: str, synthesize: Synthesize) -
     (allowed,) = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
     assert ("sns:Publish", {"Service": "cloudwatch.amazonaws.com"}) == (allowed["Action"], allowed["Principal"])
     assert {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}} == allowed["Condition"]
+
+
+@each_cloud_stage
+def test_the_cluster_has_its_providers_before_the_service_and_after_it(stage: str, synthesize: Synthesize) -> None:
+    """A service whose provider its cluster has not is refused, and so is taking away one that is in use."""
+    resources = synthesize(stage).templates[f"alisio-{stage}-agents"]["Resources"]
+    (providers,) = [
+        name for name, each in resources.items() if each["Type"] == "AWS::ECS::ClusterCapacityProviderAssociations"
+    ]
+    (service,) = [each for each in resources.values() if each["Type"] == "AWS::ECS::Service"]
+    assert providers in service["DependsOn"]
 
 
 _AGENTS = {"dev": AgentSettings(), OPTIONS.name: AgentSettings(spot=True), "prod": AgentSettings(most=20)}
