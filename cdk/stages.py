@@ -87,11 +87,12 @@ class ApiSettings:
 
     Attributes:
         requests_per_second: Above which it answers 429, in the long run.
-        burst: How many more it takes at once.
+        burst: How many it takes at once. Where `api_concurrency` is None it is this that keeps requests from taking
+            more connections than the database has.
     """
 
     requests_per_second: int = 200
-    burst: int = 400
+    burst: int = 80
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from alisio_server.adapters.aws.s3 import PENDING
 from alisio_server.orchestration.artifact_data import data_key
 from alisio_server.orchestration.gauges import PoolGauge
 from cdk.constructs.functions import METRICS_NAMESPACE
-from cdk.stages import STAGES, AgentSettings
+from cdk.stages import SPARE_CONNECTIONS, STAGES, AgentSettings
 from tests.unit.cdk.conftest import OPTIONS, Synthesized
 
 LINT_IGNORES = "W3005,W3691"
@@ -206,6 +206,15 @@ def test_queues_and_objects_are_deleted_by_few(stage: str, synthesize: Synthesiz
 def test_functions_ask_the_regions_own_sts(stage: str, synthesize: Synthesize) -> None:
     """An old boto3 asks the one for all regions, which no endpoint of the network leads to."""
     assert "regional" == _told(synthesize(stage), stage, "api")["AWS_STS_REGIONAL_ENDPOINTS"]
+
+
+def test_a_burst_of_requests_finds_connections_where_none_are_reserved(synthesize: Synthesize) -> None:
+    """In `dev` nothing else keeps requests that come at once from taking more than the database has."""
+    made = synthesize("dev")
+    (stage,) = made.resources("AWS::ApiGatewayV2::Stage")
+    (parameters,) = made.resources("AWS::RDS::DBParameterGroup")
+    room = int(parameters["Parameters"]["max_connections"]) - SPARE_CONNECTIONS
+    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] <= room
 
 
 def test_connections_of_all_functions_have_their_bounds(synthesize: Synthesize) -> None:
