@@ -66,6 +66,8 @@ class FunctionSettings:
         traced: Whether X-Ray follows requests.
         api_concurrency: How many requests are answered at once; None: as many as the account allows, since an account
             that is new allows ten in all, of which none can be reserved.
+        tick_concurrency: How many entries of schedules, and ticks, are worked at once; None: as `api_concurrency`. Many
+            schedules that fall due at one time must not take all connections of the database.
         log_days: How long logs are kept.
         log_level: From which level on they are written.
     """
@@ -74,6 +76,7 @@ class FunctionSettings:
     snap_start: bool = True
     traced: bool = True
     api_concurrency: int | None = None
+    tick_concurrency: int | None = None
     log_days: int = 14
     log_level: str = "INFO"
 
@@ -84,11 +87,12 @@ class ApiSettings:
 
     Attributes:
         requests_per_second: Above which it answers 429, in the long run.
-        burst: How many more it takes at once.
+        burst: How many it takes at once. Where `api_concurrency` is None it is this that keeps requests from taking
+            more connections than the database has.
     """
 
     requests_per_second: int = 200
-    burst: int = 400
+    burst: int = 80
 
 
 @dataclass(frozen=True)
@@ -183,14 +187,15 @@ class Stage:
 
     def _check_connections(self) -> None:
         # Each environment of a function holds one connection; a proxy shares them out.
-        concurrency = self.functions.api_concurrency
-        if self.database is None or self.database.proxy or concurrency is None:
+        functions = self.functions
+        if self.database is None or self.database.proxy or functions.api_concurrency is None:
             return
+        concurrency = functions.api_concurrency + (functions.tick_concurrency or 0)
         room = self.database.max_connections - SPARE_CONNECTIONS
         if concurrency > room:
             raise ValueError(
-                f"stage {self.name} answers {concurrency} requests at once, each on a connection of its own, and its "
-                f"database has room for {room}: lower api_concurrency, raise max_connections or set proxy"
+                f"stage {self.name} answers {concurrency} requests and entries at once, each on a connection of its "
+                f"own, and its database has room for {room}: lower api_concurrency, raise max_connections or set proxy"
             )
 
 
@@ -210,7 +215,7 @@ STAGES = {
                 backup_days=14,
                 protected=True,
             ),
-            functions=FunctionSettings(api_concurrency=200, log_days=90),
+            functions=FunctionSettings(api_concurrency=200, tick_concurrency=20, log_days=90),
             api=ApiSettings(requests_per_second=2000, burst=4000),
             agents=AgentSettings(most=20),
             keeps_data=True,

@@ -60,7 +60,6 @@ class Agents(Construct):
             "Cluster",
             cluster_name=stage.prefix,
             vpc=network.vpc,
-            enable_fargate_capacity_providers=True,
             container_insights_v2=ecs.ContainerInsights.ENABLED,
         )
         task = self._define_task(stage, settings, api_url, key_secret)
@@ -83,6 +82,15 @@ class Agents(Construct):
             circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
             enable_execute_command=False,
         )
+        # The CDK would make it too, and nothing wait for it: a service names providers that its cluster has to have.
+        providers = ecs.CfnClusterCapacityProviderAssociations(
+            self,
+            "Providers",
+            cluster=self.cluster.cluster_name,
+            capacity_providers=["FARGATE", "FARGATE_SPOT"],
+            default_capacity_provider_strategy=[],
+        )
+        self.service.node.add_dependency(providers)
         self._let_protect(task)
         self._scale(stage, settings)
 
@@ -126,7 +134,20 @@ class Agents(Construct):
         accept(task, {"ECS2": "What is in its variables is the API's address and the region; the key is a secret."})
         if task.execution_role is not None:
             accept_wildcard(task.execution_role, "*", "ecr:GetAuthorizationToken knows no resources to name.")
+            self._let_decrypt(task.execution_role, key_secret)
         return task
+
+    def _let_decrypt(self, role: iam.IRole, secret: secretsmanager.ISecret) -> None:
+        """Let ECS have the secret decrypted: for a key of another stack, the CDK's own grant comes to nothing."""
+        assert secret.encryption_key is not None, "the stage's key encrypts it"
+        through = f"secretsmanager.{Stack.of(self).region}.amazonaws.com"
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["kms:Decrypt"],
+                resources=[secret.encryption_key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": through}},
+            )
+        )
 
     def _image(self) -> ecr_assets.DockerImageAsset:
         return ecr_assets.DockerImageAsset(
@@ -169,10 +190,15 @@ class Agents(Construct):
 
 
 def _steps(settings: AgentSettings) -> list[autoscaling.ScalingInterval]:
-    """Tell how many agents there are to be by how many runs are open."""
-    steps = [autoscaling.ScalingInterval(lower=0, upper=1, change=0)]
+    """Tell how many agents there are to be by how many runs are open.
+
+    Steps meet between whole numbers. Where they meet, a value belongs to the upper step if an alarm for too much asks,
+    and to the lower one if an alarm for too little does: with steps that met at 1, one run would get no agent.
+    https://docs.aws.amazon.com/autoscaling/application/APIReference/API_StepAdjustment.html
+    """
+    steps = [autoscaling.ScalingInterval(lower=0, upper=0.5, change=0)]
     for agents in range(1, settings.most + 1):
-        lower = (agents - 1) * settings.runs_each + 1
-        upper = agents * settings.runs_each + 1 if agents < settings.most else None
+        lower = (agents - 1) * settings.runs_each + 0.5
+        upper = agents * settings.runs_each + 0.5 if agents < settings.most else None
         steps.append(autoscaling.ScalingInterval(lower=lower, upper=upper, change=agents))
     return steps

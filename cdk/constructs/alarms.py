@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -35,7 +35,12 @@ class Alarms(Construct):
         super().__init__(scope, id)
         self._stage = stage
         self.topic = sns.Topic(self, "Topic", topic_name=f"{stage.prefix}-alarms", master_key=key, enforce_ssl=True)
-        # CloudWatch publishes to a topic that is encrypted only if it may use the key.
+        # The policy that asks for TLS takes the place of the one by which alarms of the account may publish; and to a
+        # topic that is encrypted CloudWatch publishes only if it may use the key.
+        cloudwatch_here = iam.ServicePrincipal(
+            "cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+        )
+        self.topic.grant_publish(cloudwatch_here)
         key.grant_encrypt_decrypt(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
         if stage.alarm_email is not None:
             self.topic.add_subscription(subscriptions.EmailSubscription(stage.alarm_email))
@@ -73,7 +78,8 @@ class Alarms(Construct):
         """Alarm when a wake-up was received five times and never answered."""
         self._add(
             "DeadLetters",
-            queue.metric_number_of_messages_sent(period=_MINUTE),
+            # Those that SQS has moved there count as sent nowhere; they do once the function is given them.
+            queue.metric_number_of_messages_received(period=_MINUTE),
             "agents receive wake-ups and do not claim",
             periods=1,
         )

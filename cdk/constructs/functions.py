@@ -138,6 +138,8 @@ class ServerFunction(Construct):
             "POWERTOOLS_SERVICE_NAME": self.name,
             "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
             "POWERTOOLS_LOG_LEVEL": stage.functions.log_level,
+            # The network's endpoint of STS is the region's; the one for all regions is out of reach there.
+            "AWS_STS_REGIONAL_ENDPOINTS": "regional",
         }
         return shared | (surroundings.database.environment if uses_database else {}) | dict(own)
 

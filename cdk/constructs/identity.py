@@ -33,8 +33,9 @@ class Identity(Construct):
         """Tell another stack of the key that agents are started with.
 
         Args:
-            scope: Something in that stack. Whoever it lets read the key gets the right to from that stack alone: the
-                policy of the encryption key, which is in this one, names nobody of there.
+            scope: Something in that stack. Whoever it lets read the key gets the right to from that stack alone, and
+                needs the one to decrypt it beside that: the policy of the encryption key, which is in this stack, names
+                nobody of there.
         """
         return secretsmanager.Secret.from_secret_attributes(
             scope,
@@ -57,7 +58,6 @@ class Identity(Construct):
         role = iam.Role(
             self,
             "AgentRole",
-            role_name=f"{stage.prefix}-agent",
             description=f"Lent to agents of Alisio's stage {stage.name}, for the queues of their pool",
             assumed_by=lender,
             max_session_duration=Duration.hours(1),

@@ -24,8 +24,11 @@ _LOG_DAYS = {
 
 
 def removal_policy(stage: Stage) -> RemovalPolicy:
-    """Tell what becomes of data when the stacks of a stage are destroyed."""
-    return RemovalPolicy.RETAIN if stage.keeps_data else RemovalPolicy.DESTROY
+    """Tell what becomes of data when the stacks of a stage are destroyed.
+
+    What is kept is not when the making of its stack fails: its name would stand in the way of the next try.
+    """
+    return RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE if stage.keeps_data else RemovalPolicy.DESTROY
 
 
 def make_log_group(scope: Construct, id: str, stage: Stage, name: str) -> logs.LogGroup:

@@ -15,6 +15,8 @@ from cdk.nag import accept, accept_wildcard
 from cdk.stages import Stage
 
 DEAD_LETTERS_TIMEOUT = Duration.seconds(30)
+DEAD_LETTERS_AT_ONCE = 2
+"""How many batches are handled at once, each on a connection to the database: the least that SQS can be told."""
 _SEND = (
     "sqs:CreateQueue",
     "sqs:GetQueueAttributes",

@@ -10,7 +10,7 @@ from constructs import Construct, DependencyGroup, IDependable
 from cdk.constructs.clockwork import Clockwork
 from cdk.constructs.functions import ServerFunction, Surroundings, make_custom_resource
 from cdk.constructs.identity import Identity
-from cdk.constructs.queues import DEAD_LETTERS_TIMEOUT, Queues
+from cdk.constructs.queues import DEAD_LETTERS_AT_ONCE, DEAD_LETTERS_TIMEOUT, Queues
 from cdk.constructs.removal import Removal
 from cdk.constructs.storage import Storage
 from cdk.stages import RetentionSettings
@@ -61,9 +61,9 @@ class Server(Construct):
             **clockwork.environment,
             **_retention(surroundings.stage.retention),
         }
-        concurrency = surroundings.stage.functions.api_concurrency
-        self.api = self._make("api", _API_TIMEOUT, shared, concurrency=concurrency)
-        self.tick = self._make("tick", _TICK_TIMEOUT, shared)
+        settings = surroundings.stage.functions
+        self.api = self._make("api", _API_TIMEOUT, shared, concurrency=settings.api_concurrency)
+        self.tick = self._make("tick", _TICK_TIMEOUT, shared, concurrency=settings.tick_concurrency)
         self.dead_letters = self._make("dead_letters", DEAD_LETTERS_TIMEOUT, shared)
         for function in (self.api, self.tick, self.dead_letters):
             queues.grant_send(function.role)
@@ -71,6 +71,7 @@ class Server(Construct):
         for function in (self.api, self.tick):
             clockwork.grant_manage(function.role)
         storage.grant_use(self.api.role)
+        storage.grant_take_back(self.api.role)
         storage.grant_encrypt(self.api.role)
         self.api.function.add_environment("ALISIO_KMS_KEY_ARN", storage.key.key_arn)
         storage.grant_delete(self.tick.role)
@@ -118,7 +119,12 @@ class Server(Construct):
         clockwork.start(self.tick.go_live(before))
         live_dead_letters = self.dead_letters.go_live(before)
         live_dead_letters.add_event_source(
-            SqsEventSource(queues.dead_letters, batch_size=10, report_batch_item_failures=True)
+            SqsEventSource(
+                queues.dead_letters,
+                batch_size=10,
+                report_batch_item_failures=True,
+                max_concurrency=DEAD_LETTERS_AT_ONCE,
+            )
         )
         return live_api
 

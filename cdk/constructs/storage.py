@@ -13,6 +13,7 @@ from cdk.nag import accept, accept_wildcard
 from cdk.stages import Stage
 
 RESULTS = "results/"
+ARTIFACT_DATA = "artifact-data/"
 PENDING = "pending/"
 """Where bundles lie that were uploaded and not yet announced."""
 
@@ -51,6 +52,12 @@ class Storage(Construct):
         """Let somebody read and write objects, and tell whether one is there."""
         self._grant(role, ("s3:GetObject", "s3:PutObject"))
         role.add_to_principal_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.bucket.bucket_arn]))
+
+    def grant_take_back(self, role: iam.IRole) -> None:
+        """Let somebody delete the data of an artifact that nobody waits for any more."""
+        objects = self.bucket.arn_for_objects(f"{ARTIFACT_DATA}*")
+        role.add_to_principal_policy(iam.PolicyStatement(actions=["s3:DeleteObject"], resources=[objects]))
+        accept_wildcard(role, objects, "Objects are named when they are made; these are data of artifacts alone.")
 
     def grant_delete(self, role: iam.IRole) -> None:
         """Let somebody delete objects."""

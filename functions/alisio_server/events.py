@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from alisio.contract.base import MAX_JSON_DEPTH
 from alisio.contract.reports import GZIPPED_JSON, MAX_REPORT_BYTES, MAX_REPORT_GZIP_BYTES
@@ -22,6 +22,7 @@ from alisio_server.errors import BadRequestError, TooLargeError, UnsupportedCont
 
 JSON_WANTED = "send the body as JSON, with `Content-Type: application/json`"
 Event = dict[str, Any]
+_IN_PATHS = "/%:@!$&'()*+,;="
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MAYBE_UNSTORABLE = re.compile(r"\\u(0000|d[89a-f])", re.IGNORECASE)
@@ -69,6 +70,19 @@ def to_event(
         "body": body,
         "isBase64Encoded": False,
     }
+
+
+def with_encoded_path(event: Event) -> Event:
+    """Encode anew in a path what an HTTP API has decoded in it: no route takes quotes, dashes or pictures as they are.
+
+    Percent signs stay, as in a path that came encoded.
+
+    Returns:
+        The same event, or one with such a path.
+    """
+    given: str = event["rawPath"]
+    path = quote(given, safe=_IN_PATHS)
+    return event if path == given else {**event, "rawPath": path}
 
 
 def to_answer(result: Mapping[str, Any]) -> HttpAnswer:

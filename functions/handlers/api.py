@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from alisio_server.adapters.aws.function_logs import ids_of_request, logged_call, logger
 from alisio_server.adapters.aws.opening import open_api
 from alisio_server.app import get_resolver
+from alisio_server.events import with_encoded_path
 
 # While the environment starts, so that its snapshot holds the routes.
 get_resolver()
@@ -28,7 +29,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Mapping[str, Any]:
     """
     began = time.monotonic()
     with logged_call(context, **ids_of_request(event)):
-        answer = open_api().resolve(event, context)
+        answer = open_api().resolve(with_encoded_path(event), context)
         http = event["requestContext"]["http"]
         milliseconds = round((time.monotonic() - began) * 1000)
         logger.info(

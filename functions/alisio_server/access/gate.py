@@ -152,4 +152,5 @@ def _for_request(event: Event, services: Services, caller: Caller, rule: Rule | 
 
 
 def _target(event: Event) -> str:
-    return storable(unquote(event["rawPath"]))
+    # Twice, as a question mark comes encoded twice.
+    return storable(unquote(unquote(event["rawPath"])))

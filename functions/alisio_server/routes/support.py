@@ -47,8 +47,9 @@ _NO_CONTENT: dict[str, Any] = {"content": {}}  # without the key Powertools woul
 SECURITY_SCHEME = "ApiKey"
 """The name of the keys in the OpenAPI document."""
 
-PathName = Annotated[str, BeforeValidator(lambda text: storable(unquote(text)))]
-"""A name in a path. Names hold no percent sign, so one that API Gateway has decoded already comes to no harm."""
+PathName = Annotated[str, BeforeValidator(lambda text: storable(unquote(unquote(text))))]
+"""A name in a path. Names hold no percent sign, so one that API Gateway has decoded already comes to no harm, and one
+with a question mark may come encoded twice: API Gateway forgets what follows one that is encoded once."""
 
 PageLimit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Rows a page.")]
 PageCursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]

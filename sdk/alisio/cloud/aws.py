@@ -64,7 +64,11 @@ class Aws:
             CloudError: boto3 cannot make it of what it finds.
         """
         with aws_errors():
-            return self._session.client(service, config=self._config)
+            try:
+                return self._session.client(service, config=self._config)
+            except ValueError as error:
+                message = f"AWS cannot be used: {str(error).rstrip('.')}; see AWS_ENDPOINT_URL"
+                raise CloudError("aws_not_usable", message) from error
 
     @cached_property
     def account(self) -> Account:

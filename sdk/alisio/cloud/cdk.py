@@ -28,8 +28,10 @@ _QUIET = dict.fromkeys(
     ),
     "1",
 )
-# With this the CDK ends what the app has said of its failure.
-_EPILOGUE = "Subprocess exited with error"
+# With these the CDK ends what the app has said of its failure, and npm what it has itself.
+_EPILOGUES = ("Subprocess exited with error", "A complete log of this run")
+# How npm says it of the network, of which it goes on with advice.
+_REASON = "failed, reason:"
 # The app says what is wrong with it in such a line, and npm and the CDK in others like it.
 _ERROR = re.compile(r"^(?:npm )?(?:\S+: )?error:? +(?=\S)", re.IGNORECASE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -138,7 +140,7 @@ class Cdk:
         npm = shutil.which("npm")
         if npm is None:
             raise CloudError("npm_missing", f"npm is missing, which installs aws-cdk {wanted}: install it with Node.js")
-        code, lines = self._stream([npm, "ci", "--prefix", str(folder), "--silent"])
+        code, lines = self._stream([npm, "ci", "--prefix", str(folder), "--loglevel=error", "--no-audit", "--no-fund"])
         if code != 0 or _installed_version(folder) != wanted:
             raise CloudError("cdk_not_installed", f"aws-cdk {wanted} cannot be installed with npm: {last_word(lines)}")
         return program
@@ -146,8 +148,9 @@ class Cdk:
 
 def last_word(lines: Sequence[str]) -> str:
     """Find, in what a program printed before it failed, the line that says why."""
-    lines = [line for line in lines if _EPILOGUE not in line]
+    lines = [line for line in lines if not any(epilogue in line for epilogue in _EPILOGUES)]
     said = [line for line in lines if _ERROR.match(line)]
+    said = [line for line in said if _REASON in line] or said
     if said:
         return _ERROR.sub("", said[-1]).rstrip(".")
     return lines[-1].rstrip(".") if lines else "it said nothing"

@@ -7,11 +7,13 @@ import json
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import boto3
 import pytest
 from sqlalchemy import select, update
 
+from alisio.client.calls.base import path_of
 from alisio.contract.ids import new_id
 from alisio_server.adapters.aws.opening import open_services
 from alisio_server.database.around_tables import artifact_data
@@ -37,6 +39,17 @@ def test_a_request_is_answered(cloud: Cloud) -> None:
     """API Gateway's event goes in, what it takes comes out."""
     answer = call(Request("GET", "/api/health"))
     assert (200, "ok", "postgresql") == (answer.status, answer.json()["status"], answer.json()["database"])
+
+
+@pytest.mark.parametrize(
+    "name", ["nightly \N{EM DASH} Madrid", 'the "new" one', "tests #2", "\N{ROCKET}", "what now?", "a+b"]
+)
+def test_names_may_hold_what_api_gateway_decodes(cloud: Cloud, name: str) -> None:
+    """An HTTP API decodes the path, and takes what follows a question mark in it for a query: the client knows that."""
+    assert 201 == cloud.ask("POST", "/work-pools", {"name": name}).status
+    path, _, _ = unquote(path_of("work-pools", name)).partition("?")
+    assert (200, name) == ((answer := cloud.ask("GET", path)).status, answer.json()["name"])
+    assert 204 == cloud.ask("DELETE", path).status
 
 
 def test_who_asks_needs_a_key(cloud: Cloud) -> None:

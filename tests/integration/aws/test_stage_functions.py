@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from alisio.contract.ids import new_id
 from alisio_server.adapters.aws.opening import open_services
+from alisio_server.adapters.aws.sqs import remove_queues
 from alisio_server.database.block_tables import block_document
 from alisio_server.database.engine import Database
 from alisio_server.database.migrate import HEAD, current_revision
@@ -149,6 +150,20 @@ def test_a_destroyed_stack_takes_its_queues_along(cloud: Cloud, monkeypatch: pyt
     assert {"PhysicalResourceId": cloud.stage.prefix} == destroy(monkeypatch)
     left = [url.rpartition("/")[2] for url in cloud.sqs.list_queues(QueueNamePrefix=cloud.stage.prefix)["QueueUrls"]]
     assert {others, f"{cloud.stage.prefix}-dead-letters"} == set(left)
+
+
+def test_queues_beyond_the_first_page_are_removed(environment: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQS tells of a thousand queues at once, and that there are more only where a size of pages was asked for."""
+    sqs = boto3.client("sqs")
+    for _ in range(5):
+        sqs.create_queue(QueueName=f"{environment.prefix}-{new_id()}")
+    monkeypatch.setattr("alisio_server.adapters.aws.sqs._PAGE", 2)
+    asked: list[dict[str, Any]] = []
+    sqs.meta.events.register("provide-client-params.sqs.ListQueues", lambda params, **_: asked.append(dict(params)))
+
+    assert 5 == remove_queues(sqs, environment.prefix)
+
+    assert {2} == {each["MaxResults"] for each in asked}
 
 
 @pytest.mark.parametrize(

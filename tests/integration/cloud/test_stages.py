@@ -193,6 +193,17 @@ def test_without_a_region_the_line_says_where_to_name_it(monkeypatch: pytest.Mon
     assert "aws_region_missing" == caught.value.code
 
 
+def test_an_endpoint_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What boto3 cannot read is one line, which says where it stands."""
+    monkeypatch.setenv("AWS_REGION", "eu-south-2")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+
+    with pytest.raises(CloudError, match="nonsense; see AWS_ENDPOINT_URL") as caught:
+        _ = Aws().account
+
+    assert "aws_not_usable" == caught.value.code
+
+
 def test_an_endpoint_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """An emulator that is not running looks like no network; the line says which address was tried."""
     monkeypatch.setenv("AWS_REGION", "eu-south-2")

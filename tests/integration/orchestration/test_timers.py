@@ -230,6 +230,28 @@ def test_what_was_set_before_they_were_away_is_not_set_again(world: World, clock
     assert [False, False, True] == sorted(row.timer_at is None for row in world.rows(schedule))
 
 
+def test_slow_timers_keep_nothing_else_of_a_tick_waiting(
+    world: World, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After 20 s of setting timers the tick goes on to wake-ups; the next ones set the others."""
+    seconds = 0.0
+    monkeypatch.setattr("alisio_server.orchestration.scheduling.timers.monotonic", lambda: seconds)
+    clocks.away = True
+    world.deploy(*(OFTEN.model_copy(update={"slug": f"often-{number}"}) for number in range(3)))
+    clocks.away = False
+
+    def take_15_seconds(timer: Timer) -> None:
+        nonlocal seconds
+        seconds += 15
+        clocks.armed[timer.name] = timer
+
+    clocks.arm = take_15_seconds  # type: ignore[method-assign]
+    for armed in (2, 3):
+        assert {} == tick(world.services).failed
+        assert armed == len(clocks.armed)
+    assert 45 == seconds
+
+
 def test_a_dense_schedule_does_not_set_its_timer_all_the_time(world: World, clocks: Clocks) -> None:
     """One whose next new run is nearer than the timers can tell fires a minute from now, and no sooner."""
     world.deploy(ScheduleSpec(interval_seconds=1, slug="dense"))

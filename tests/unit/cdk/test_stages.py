@@ -40,7 +40,7 @@ def test_the_database_of_the_local_stage_is_named_on_the_command_line() -> None:
 def test_more_requests_at_once_than_connections_are_refused() -> None:
     """Each request that is answered holds a connection, so the two numbers must fit."""
     functions = FunctionSettings(api_concurrency=91)
-    with pytest.raises(ValueError, match=r"answers 91 requests at once.*has room for 90"):
+    with pytest.raises(ValueError, match=r"answers 91 requests and entries at once.*has room for 90"):
         Stage("dev", functions=functions, database=DatabaseSettings(max_connections=100))
     assert 91 == Stage("dev", functions=functions, database=DatabaseSettings(proxy=True)).functions.api_concurrency
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from alisio_server.adapters.aws.kms import PURPOSE
 from alisio_server.adapters.aws.metrics import emit_gauges
 from alisio_server.adapters.aws.s3 import PENDING
+from alisio_server.orchestration.artifact_data import data_key
 from alisio_server.orchestration.gauges import PoolGauge
 from cdk.constructs.functions import METRICS_NAMESPACE
-from cdk.stages import STAGES
+from cdk.stages import SPARE_CONNECTIONS, STAGES, AgentSettings
 from tests.unit.cdk.conftest import OPTIONS, Synthesized
 
 LINT_IGNORES = "W3005,W3691"
 """Dependencies that the CDK says twice; and a database version without its minor part, which RDS then chooses."""
+KEPT = "RetainExceptOnCreate"
 EVERYWHERE = {"0.0.0.0/0", "::/0"}
 WHOLE_ACCOUNT_ACTIONS = {
     "ecr:GetAuthorizationToken",
@@ -120,8 +124,18 @@ def test_the_data_of_prod_outlives_its_stacks(synthesize: Synthesize) -> None:
         (database,) = made.resources("AWS::RDS::DBInstance")
         assert stays == database["DeletionProtection"]
         core = made.templates[f"alisio-{stage}-core"]["Resources"].values()
-        kept = {resource["Type"] for resource in core if resource.get("DeletionPolicy") == "Retain"}
-        assert stays == ({"AWS::S3::Bucket", "AWS::KMS::Key"} <= kept)
+        kept = {resource["Type"] for resource in core if resource.get("DeletionPolicy") == KEPT}
+        assert stays == ({"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup"} <= kept)
+
+
+@each_stage
+def test_what_a_failed_first_deployment_made_does_not_stand_in_the_way_of_the_next(
+    stage: str, synthesize: Synthesize
+) -> None:
+    """A log that has a name and is kept would be there already: it is kept only once its stack was made."""
+    for template in synthesize(stage).templates.values():
+        for resource in template["Resources"].values():
+            assert "Retain" != resource.get("DeletionPolicy") or "LogGroupName" not in resource["Properties"]
 
 
 @each_stage
@@ -138,7 +152,10 @@ def test_no_policy_allows_everything(stage: str, synthesize: Synthesize) -> None
 def test_credentials_of_agents_reach_the_stages_queues_alone(stage: str, synthesize: Synthesize) -> None:
     """The role that agents are lent may receive from `alisio-<stage>-…`, and nothing else; only the API lends it."""
     made = synthesize(stage)
-    (role,) = [role for role in made.resources("AWS::IAM::Role") if role.get("RoleName") == f"alisio-{stage}-agent"]
+    (role,) = [
+        role for role in made.resources("AWS::IAM::Role") if role.get("Description", "").startswith("Lent to agents")
+    ]
+    assert "RoleName" not in role, "names of roles are an account's: the stage could stand in one region alone"
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert "ServerApiRole" in json.dumps(trust["Principal"])
     policies = made.resources("AWS::IAM::Policy")
@@ -165,14 +182,47 @@ def _roles_that_may(made: Synthesized, action: str) -> set[str]:
 
 @each_stage
 def test_queues_and_objects_are_deleted_by_few(stage: str, synthesize: Synthesize) -> None:
-    """The tick deletes what is over, and `remove` what goes with the stack, but no data that is to be kept."""
+    """The tick deletes what is over, the API data that came too late for their artifact, `remove` what is not kept."""
     made = synthesize(stage)
     assert {"ServerTick", "RemovalRemove"} == _roles_that_may(made, "sqs:DeleteQueue")
     (bucket,) = [given for given in made.resources("AWS::S3::Bucket") if "LifecycleConfiguration" in given]
     is_kept = "VersioningConfiguration" in bucket
-    assert ({"ServerTick"} if is_kept else {"ServerTick", "RemovalRemove"}) == _roles_that_may(made, "s3:DeleteObject")
+    may = _roles_that_may(made, "s3:DeleteObject")
+    assert ({"ServerTick", "ServerApi"} if is_kept else {"ServerTick", "ServerApi", "RemovalRemove"}) == may
     told = _function(made, stage, "remove")["Environment"]["Variables"]
     assert is_kept == ("ALISIO_BUCKET" not in told) == (stage == "prod")
+    (taken_back,) = [
+        statement["Resource"]
+        for policy in made.resources("AWS::IAM::Policy")
+        if "ServerApiRole" in json.dumps(policy["Roles"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "s3:DeleteObject" in _listed(statement["Action"])
+    ]
+    id_ = UUID(int=7)
+    assert json.dumps(taken_back).count(f'"/{data_key(id_).removesuffix(str(id_))}*"') == 1
+
+
+@each_stage
+def test_functions_ask_the_regions_own_sts(stage: str, synthesize: Synthesize) -> None:
+    """An old boto3 asks the one for all regions, which no endpoint of the network leads to."""
+    assert "regional" == _told(synthesize(stage), stage, "api")["AWS_STS_REGIONAL_ENDPOINTS"]
+
+
+def test_a_burst_of_requests_finds_connections_where_none_are_reserved(synthesize: Synthesize) -> None:
+    """In `dev` nothing else keeps requests that come at once from taking more than the database has."""
+    made = synthesize("dev")
+    (stage,) = made.resources("AWS::ApiGatewayV2::Stage")
+    (parameters,) = made.resources("AWS::RDS::DBParameterGroup")
+    room = int(parameters["Parameters"]["max_connections"]) - SPARE_CONNECTIONS
+    assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] <= room
+
+
+def test_connections_of_all_functions_have_their_bounds(synthesize: Synthesize) -> None:
+    """In `prod` neither requests nor entries of schedules nor dead letters can take all that the database has."""
+    made = synthesize("prod")
+    bounds = [_function(made, "prod", name).get("ReservedConcurrentExecutions") for name in ("api", "tick")]
+    (consumer,) = made.resources("AWS::Lambda::EventSourceMapping")
+    assert ([200, 20], {"MaximumConcurrency": 2}) == (bounds, consumer["ScalingConfig"])
 
 
 @each_stage
@@ -294,6 +344,8 @@ def test_the_alarms_are_there(stage: str, synthesize: Synthesize) -> None:
     names = {name.removeprefix(f"alisio-{stage}-") for name in alarms}
     assert {"ApiErrors", "ApiFunctionErrors", "ApiFunctionThrottles", "DeadLetters", "LateRuns", "TickMissed"} <= names
     assert "breaching" == alarms[f"alisio-{stage}-TickMissed"]["TreatMissingData"]
+    # What a redrive policy moves to a queue is none of its NumberOfMessagesSent.
+    assert "NumberOfMessagesReceived" == alarms[f"alisio-{stage}-DeadLetters"]["MetricName"]
 
 
 @each_cloud_stage
@@ -310,14 +362,91 @@ def test_agents_are_confined_and_given_time(stage: str, synthesize: Synthesize) 
     assert 0 == target["MinCapacity"]
 
 
-def test_as_many_agents_as_the_open_runs_take(synthesize: Synthesize) -> None:
-    """Between no agent and the most, each step is one agent more for as many runs as one takes."""
-    steps = [
-        (step.get("MetricIntervalLowerBound"), step["ScalingAdjustment"])
-        for policy in synthesize("dev").resources("AWS::ApplicationAutoScaling::ScalingPolicy")
-        for step in policy["StepScalingPolicyConfiguration"]["StepAdjustments"]
+@each_cloud_stage
+def test_the_key_of_agents_can_be_decrypted_where_they_start(stage: str, synthesize: Synthesize) -> None:
+    """ECS starts no task whose secret it may read and not decrypt; the policy of its key is another stack's."""
+    made = synthesize(stage)
+    (secret,) = [
+        statement["Resource"]
+        for policy in made.resources("AWS::IAM::Policy")
+        if "AgentsTaskExecutionRole" in json.dumps(policy["Roles"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "secretsmanager:GetSecretValue" in _listed(statement["Action"])
     ]
-    assert {0, 1, 2, 3, 4} == {agents for _, agents in steps}
+    (decrypt,) = [
+        statement
+        for policy in made.resources("AWS::IAM::Policy")
+        if "AgentsTaskExecutionRole" in json.dumps(policy["Roles"])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "kms:Decrypt" in _listed(statement["Action"])
+    ]
+    assert "AgentKey" in json.dumps(secret)
+    assert "StorageKey" in json.dumps(decrypt["Resource"])
+    assert "secretsmanager." in json.dumps(decrypt["Condition"]["StringEquals"]["kms:ViaService"])
+
+
+@each_stage
+def test_alarms_may_publish_to_their_topic(stage: str, synthesize: Synthesize) -> None:
+    """A topic's own policy takes the place of the one by which alarms of the account may: it has to say so itself."""
+    (policy,) = synthesize(stage).resources("AWS::SNS::TopicPolicy")
+    (allowed,) = [each for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
+    assert ("sns:Publish", {"Service": "cloudwatch.amazonaws.com"}) == (allowed["Action"], allowed["Principal"])
+    assert {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}} == allowed["Condition"]
+
+
+@each_cloud_stage
+def test_the_cluster_has_its_providers_before_the_service_and_after_it(stage: str, synthesize: Synthesize) -> None:
+    """A service whose provider its cluster has not is refused, and so is taking away one that is in use."""
+    resources = synthesize(stage).templates[f"alisio-{stage}-agents"]["Resources"]
+    (providers,) = [
+        name for name, each in resources.items() if each["Type"] == "AWS::ECS::ClusterCapacityProviderAssociations"
+    ]
+    (service,) = [each for each in resources.values() if each["Type"] == "AWS::ECS::Service"]
+    assert providers in service["DependsOn"]
+
+
+_AGENTS = {"dev": AgentSettings(), OPTIONS.name: AgentSettings(spot=True), "prod": AgentSettings(most=20)}
+
+
+@pytest.mark.parametrize("stage", _AGENTS)
+def test_as_many_agents_as_the_open_runs_take(stage: str, synthesize: Synthesize) -> None:
+    """Whatever the number of open runs, one alarm asks for the agents that these take, and the other is silent."""
+    made, settings = synthesize(stage), _AGENTS[stage]
+    policies = made.templates[f"alisio-{stage}-agents"]["Resources"]
+    alarms = [alarm for alarm in made.resources("AWS::CloudWatch::Alarm") if "Metrics" in alarm]
+    assert 2 == len(alarms)
+    for open_runs in range(settings.most * settings.runs_each + 3):
+        wanted = [
+            _agents_for(open_runs, alarm, policies[action["Ref"]]["Properties"]["StepScalingPolicyConfiguration"])
+            for alarm in alarms
+            if _is_breached(alarm, open_runs)
+            for action in alarm["AlarmActions"]
+        ]
+        assert [min(math.ceil(open_runs / settings.runs_each), settings.most)] == wanted, open_runs
+
+
+def _is_breached(alarm: dict[str, Any], value: float) -> bool:
+    compared = {"LessThanOrEqualToThreshold": float.__le__, "GreaterThanOrEqualToThreshold": float.__ge__}
+    return compared[alarm["ComparisonOperator"]](float(value), float(alarm["Threshold"]))
+
+
+def _agents_for(value: float, alarm: dict[str, Any], scaling: dict[str, Any]) -> int:
+    """Find the step as Application Auto Scaling does: its lower end is in it above the threshold, the upper one below.
+
+    https://docs.aws.amazon.com/autoscaling/application/APIReference/API_StepAdjustment.html
+    """
+    assert "ExactCapacity" == scaling["AdjustmentType"]
+    beyond = value - alarm["Threshold"]
+    is_above = alarm["ComparisonOperator"].startswith("Greater")
+    (agents,) = [
+        step["ScalingAdjustment"]
+        for step in scaling["StepAdjustments"]
+        for lower, upper in [
+            (step.get("MetricIntervalLowerBound", -math.inf), step.get("MetricIntervalUpperBound", math.inf))
+        ]
+        if (lower <= beyond < upper if is_above else lower < beyond <= upper)
+    ]
+    return int(agents)
 
 
 def test_agents_are_counted_by_what_the_tick_writes(

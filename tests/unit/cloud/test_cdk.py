@@ -144,3 +144,24 @@ def test_the_last_word_of_a_program_is_its_last_error() -> None:
     assert "second" == last_word(["error: first.", "Error: second.", "see the log"])
     assert "see the log" == last_word(["Synthesizing", "see the log."])
     assert "it said nothing" == last_word([])
+
+
+def test_the_last_word_of_npm_is_what_failed() -> None:
+    """What it advises after that, and where it keeps its log, explain nothing."""
+    advice = [
+        "npm error network This is a problem related to network connectivity.",
+        "npm error A complete log of this run",
+    ]
+    failed = "network request to https://npm.example/aws-cdk failed, reason: getaddrinfo ENOTFOUND npm.example"
+    assert failed == last_word(["npm error code ENOTFOUND", f"npm error {failed}", *advice])
+    assert "code EUSAGE" == last_word(["npm error code EUSAGE", advice[1]])
+
+
+def test_npm_is_let_say_why_it_fails(app: Path, tmp_path: Path) -> None:
+    """It is asked for its errors and for nothing else: told to be silent, it would not even give those."""
+    _program(
+        tmp_path / "bin", "npm", 'case "$*" in *--silent*) ;; *--loglevel=error*) echo "npm error why" ;; esac; exit 1'
+    )
+
+    with pytest.raises(CloudError, match="cannot be installed with npm: why"):
+        Cdk({}, lambda _: None)

@@ -35,6 +35,7 @@ DEAD_LETTERS = "dead-letters"
 TAG = "alisio:prefix"
 _SERVICE = "SQS"
 _MAX_BATCH = 10
+_PAGE = 1_000
 _MAX_DELAY_SECONDS = 900
 _GONE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 _DIFFERS = frozenset({"QueueAlreadyExists", "QueueNameExists"})
@@ -240,7 +241,10 @@ def remove_queues(client: SQSClient, prefix: str) -> int:
         OSError: SQS cannot be used.
     """
     with reached(_SERVICE):
-        pages = client.get_paginator("list_queues").paginate(QueueNamePrefix=f"{prefix}-")
+        # Where no size of pages is asked for, SQS gives one page and no word of there being more.
+        pages = client.get_paginator("list_queues").paginate(
+            QueueNamePrefix=f"{prefix}-", PaginationConfig={"PageSize": _PAGE}
+        )
         urls = [url for page in pages for url in page.get("QueueUrls", []) if _is_of_work_queue(url, prefix)]
         for url in urls:
             try:

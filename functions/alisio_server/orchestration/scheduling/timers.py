@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,8 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _SOONEST = timedelta(minutes=1)
 _LOST_AFTER = timedelta(minutes=2)
 _BATCH = 200
+# What comes after it in a tick, wake-ups above all, must not wait for thousands of timers; a tick is two minutes long.
+_REPAIR_SECONDS = 20.0
 _log = logging.getLogger(__name__)
 _failures = Repeats()
 
@@ -64,6 +67,8 @@ def settle_timers(
 def repair_timers(services: Services) -> None:
     """Set the timers that are not set, or were lost, and remove those of schedules that make no runs.
 
+    After 20 s it leaves the others to the next tick.
+
     Args:
         services: The database and the timers.
 
@@ -79,6 +84,7 @@ def repair_timers(services: Services) -> None:
         services.database,
         services.timers,
         or_(and_(MAKES_RUNS, is_lost), and_(not_(MAKES_RUNS), schedule.c.timer_at.is_not(None))),
+        until=monotonic() + _REPAIR_SECONDS,
     )
 
 
@@ -102,11 +108,13 @@ def fire_timer(services: Services, deployment_id: UUID, slug: str, name: str) ->
         services.timers.disarm(name)
 
 
-def _settle(database: Database, timers: Timers, which: ColumnElement[bool]) -> None:
+def _settle(database: Database, timers: Timers, which: ColumnElement[bool], *, until: float | None = None) -> None:
     for now, rows in _batches(database, which):
         settled: list[dict[str, Any]] = []
         try:
             for row in rows:
+                if until is not None and monotonic() >= until:
+                    return
                 timer_at = _settle_one(timers, row, now)
                 if timer_at != row.timer_at:
                     settled.append({"schedule_id": row.id, "settled": timer_at})

@@ -70,8 +70,11 @@ class Reply:
 
 
 def path_of(*parts: object) -> str:
-    """Build a call's path from its parts, which may hold any characters."""
-    return "".join("/" + quote(str(part), safe="") for part in parts)
+    """Build a call's path from its parts, which may hold any characters.
+
+    A question mark is encoded twice: an HTTP API of AWS decodes the path and then takes what follows one for a query.
+    """
+    return "".join("/" + quote(str(part), safe="").replace("%3F", "%253F") for part in parts)
 
 
 def page_query(limit: int | None, cursor: str | None) -> dict[str, str]:
