@@ -246,7 +246,7 @@ def test_run_name_of_a_function_with_parameters(server: MemoryServer) -> None:
     assert "of-1-2" == server.only_run().facts["name"]
 
 
-@pytest.mark.parametrize("bad", ["text", [""], ["x" * 201], [5]])
+@pytest.mark.parametrize("bad", ["text", [""], ["x" * 201], [5], 5])
 def test_bad_tags(bad: Any) -> None:
     """What cannot be tags is refused where it is given."""
     with pytest.raises(ValueError, match="tag"):
