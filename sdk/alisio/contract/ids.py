@@ -66,7 +66,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_spare)
 
 
-def flow_run_id_of(given: UUID | str) -> UUID:
+def flow_run_id_of(given: UUID | str | None) -> UUID:
     """Read what somebody gives as the id of a flow run.
 
     Raises:

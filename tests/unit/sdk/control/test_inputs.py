@@ -110,7 +110,7 @@ def test_what_cannot_be_done_is_said(person: Person, run_id: UUID) -> None:
         send_input(1, uuid4())
     with pytest.raises(ValueError, match="flow_run_id must be the id of a flow run, a UUID, not 'nobody'"):
         send_input(1, "nobody")
-    with pytest.raises(ValueError, match="an input must be something that JSON has: .*object"):
+    with pytest.raises(ValueError, match=r"an input must be something that JSON has: .*object"):
         send_input(object(), run_id)
     with pytest.raises(MissingContextError, match="give flow_run_id"):
         receive_input(int)
