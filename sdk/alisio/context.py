@@ -150,6 +150,8 @@ def checked_tags(tags: Iterable[str]) -> frozenset[str]:
     """
     if isinstance(tags, str):
         raise ValueError(f"tags are several texts: write [{tags!r}], not {tags!r}")
+    if not isinstance(tags, Iterable):
+        raise ValueError(f"tags must be a list of texts, not {tags!r}")
     checked = frozenset(tags)
     for tag in checked:
         if not isinstance(tag, str) or not 0 < len(tag) <= 200 or "\x00" in tag:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from alisio.client import Client, open_client
 from alisio.contract.control import PauseReport, ResumeRequest
+from alisio.contract.ids import flow_run_id_of
 from alisio.engine.effects import Block, Effect, Sleep
 from alisio.engine.either import Core, awaited, either
 from alisio.engine.pausing import attempt_of, pause_key, pausing, run_that_pauses
@@ -159,7 +160,7 @@ def wait_for_flow_run(
         FlowWaitTimeoutError: It has not ended in time.
         NotFoundError: There is no such run.
     """
-    return either(_waiting(UUID(str(flow_run_id)), timeout, poll_interval, client, log_states))
+    return either(_waiting(flow_run_id_of(flow_run_id), timeout, poll_interval, client, log_states))
 
 
 def _pausing(wait_for_input: Any, timeout: float | None, poll_interval: float, key: str | None) -> Core[Any]:
@@ -178,7 +179,7 @@ def _suspending(
 
     here = current_flow_run.get()
     if flow_run_id is not None and (here is None or str(here.id) != str(flow_run_id)):
-        yield from _with_client(client, lambda open_: open_.suspend_flow_run(UUID(str(flow_run_id))))
+        yield from _with_client(client, lambda open_: open_.suspend_flow_run(flow_run_id_of(flow_run_id)))
         return None
     run = run_that_pauses("suspend")
     if run.root is not run:
@@ -211,7 +212,9 @@ def _report(
 
 def _resuming(flow_run_id: UUID | str, run_input: Mapping[str, Any] | None) -> Core[FlowRun]:
     request = ResumeRequest(input=None if run_input is None else dict(run_input))
-    run: FlowRun = yield from _with_client(None, lambda client: client.resume_flow_run(UUID(str(flow_run_id)), request))
+    run: FlowRun = yield from _with_client(
+        None, lambda client: client.resume_flow_run(flow_run_id_of(flow_run_id), request)
+    )
     return run
 
 

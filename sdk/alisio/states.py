@@ -36,6 +36,9 @@ class State(Generic[R]):
         task_run_id: The task run that ended in it.
         stored: Where the result is stored, if it is.
         scheduled_time: Where it waits for its time, when that is.
+
+    Raises:
+        ValueError: The type is none, or the name or the message is no text.
     """
 
     __slots__ = ("data", "message", "name", "scheduled_time", "since", "stored", "task_run_id", "type")
@@ -51,6 +54,10 @@ class State(Generic[R]):
         stored: StoredResult | None = None,
         scheduled_time: datetime | None = None,
     ) -> None:
+        # These come from the user's code, whose states are to fail where they are made, not where they are recorded.
+        plain = (message is None or message.__class__ is str) and (name is None or name.__class__ is str)
+        if not plain or type.__class__ is not StateType:
+            type = _checked(type, name, message)
         self.type = type
         self.name = name or DEFAULT_NAMES[type]
         self.message = message
@@ -261,6 +268,17 @@ def _made(
     type_: StateType, options: dict[str, Any], name: str | None = None, scheduled_time: datetime | None = None
 ) -> State[Any]:
     return State(type_, **{"name": name, "scheduled_time": scheduled_time, **options})
+
+
+def _checked(type_: Any, name: Any, message: Any) -> StateType:
+    for option, text in (("name", name), ("message", message)):
+        if text is not None and not isinstance(text, str):
+            raise ValueError(f"the {option} of a state must be a text, not {text!r}")
+    try:
+        return StateType(type_)
+    except ValueError:
+        known = ", ".join(StateType)
+        raise ValueError(f"the type of a state must be one of {known}, not {type_!r}") from None
 
 
 def _exception_in(data: Any) -> BaseException | None:

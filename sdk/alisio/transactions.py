@@ -34,6 +34,10 @@ class CommitMode(StrEnum):
     OFF = "OFF"
     """By nobody: it is rolled back at its end, unless it was committed by hand or belongs to another one."""
 
+    @classmethod
+    def _missing_(cls, value: object) -> CommitMode:
+        raise ValueError(f"commit_mode must be one of {', '.join(cls)}, not {value!r}")
+
 
 class IsolationLevel(StrEnum):
     """What a transaction sees of others with the same key."""
@@ -42,6 +46,10 @@ class IsolationLevel(StrEnum):
     """What was committed before it began."""
     SERIALIZABLE = "SERIALIZABLE"
     """It begins when no other one goes on: a lock on the key sees to that."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> IsolationLevel:
+        raise ValueError(f"isolation_level must be one of {', '.join(cls)}, not {value!r}")
 
 
 class TransactionState(StrEnum):

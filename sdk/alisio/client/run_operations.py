@@ -20,7 +20,7 @@ from alisio.client.schemas.filters import (
     WorkPoolFilter,
     WorkQueueFilter,
 )
-from alisio.client.schemas.objects import FlowRun, Log, State, TaskRun, flow_run_of, task_run_of
+from alisio.client.schemas.objects import FlowRun, Log, State, TaskRun, flow_run_of, log_of, task_run_of
 from alisio.client.schemas.sorting import FlowRunSort, TaskRunSort, read_sort
 from alisio.contract import history
 from alisio.contract import runs as contract
@@ -217,13 +217,12 @@ class RunOperations(FlowRunStates):
         """List log lines in the order in which the server stored them; `limit=None` gives all."""
         fields = filtering.narrowed(LogFilter, log_filter, filtering.LOGS)
         which = filtering.joined(contract.LogFilter, fields)
-        return (
-            yield from rows(
-                lambda size, cursor: runs.filter_logs(contract.LogQuery(filter=which, limit=size, cursor=cursor)),
-                limit,
-                offset,
-            )
+        found = yield from rows(
+            lambda size, cursor: runs.filter_logs(contract.LogQuery(filter=which, limit=size, cursor=cursor)),
+            limit,
+            offset,
         )
+        return [log_of(record) for record in found]
 
 
 def _having(which: contract.FlowRunFilter, task_run_filter: TaskRunFilter | FilterOf) -> Steps[contract.FlowRunFilter]:

@@ -64,3 +64,15 @@ def _forget_spare() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_spare)
+
+
+def flow_run_id_of(given: UUID | str | None) -> UUID:
+    """Read what somebody gives as the id of a flow run.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return given if isinstance(given, UUID) else UUID(str(given))
+    except ValueError:
+        raise ValueError(f"flow_run_id must be the id of a flow run, a UUID, not {given!r}") from None

@@ -1,7 +1,8 @@
 """Bundles: a project's folder as one archive, named by its content.
 
 The same files make the same bytes: names are sorted, and times, owners and the umask are left out. What is
-listed in `.alisioignore` (in the syntax of gitignore) stays out, as does what no flow needs.
+listed in `.alisioignore` (in the syntax of gitignore) stays out, as does what no flow needs; and Alisio's own home,
+which holds keys, and the bundles that were made before.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from alisio.contract.deployments import MAX_BUNDLE_BYTES
 from alisio.deployments.failures import ProjectError
+from alisio.settings import current_settings
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -83,6 +85,7 @@ def build_bundle(root: Path) -> Bundle:
 
 def _members(root: Path) -> Iterator[Path]:
     ignored = _read_ignored(root)
+    home = current_settings().home.resolve()
     sizes: dict[Path, int] = {}
     total = 0
     for folder, folder_names, file_names in os.walk(root, onerror=_raise):
@@ -91,7 +94,7 @@ def _members(root: Path) -> Iterator[Path]:
         folder_names[:] = sorted(
             name
             for name in folder_names
-            if name not in links and not ignored.match_file(_relative(here / name, root) + "/")
+            if name not in links and here / name != home and not ignored.match_file(_relative(here / name, root) + "/")
         )
         yield from (here / name for name in folder_names)
         for name in sorted([*file_names, *links]):

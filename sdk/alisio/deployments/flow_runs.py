@@ -135,6 +135,8 @@ class _Asked:
         if here is not None:
             yield from known(here.root)
         due = scheduled_time
+        if due is not None and not isinstance(due, datetime):
+            raise ValueError(f"scheduled_time must be a datetime, not {due!r}")
         request = FlowRunCreate(
             parameters=parameters,
             name=flow_run_name,
@@ -166,6 +168,8 @@ def find_deployment(client: Client, name: str | UUID) -> Deployment:
     """
     if isinstance(name, UUID):
         return client.read_deployment(name)
+    if not isinstance(name, str):
+        raise ValueError(f"{name!r} names no deployment: write flow/deployment, or its id")
     flow_name, slash, deployment_name = name.partition("/")
     if slash:
         return client.read_deployment_by_name(flow_name, deployment_name)

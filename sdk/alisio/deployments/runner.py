@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -138,6 +138,7 @@ def deploy(
     from alisio.client import open_client
     from alisio.engine.entrypoints import is_loading
 
+    refuse_others("deploy", deployments)
     if image:
         plan_of(deployments[0].name if deployments else "", "", {"image": image})
     if is_loading():
@@ -167,6 +168,24 @@ async def adeploy(
     """Make several deployments without blocking the event loop; see `deploy`."""
     made = partial(deploy, *deployments, work_pool_name=work_pool_name, image=image, print_next_steps=print_next_steps)
     return await awaited(blocking(made))
+
+
+def refuse_others(function: str, deployments: Iterable[object]) -> None:
+    """Refuse what is no deployment, such as a flow.
+
+    Args:
+        function: What was called.
+        deployments: What it was given.
+
+    Raises:
+        ValueError: One of them is something else.
+    """
+    from alisio.flows import Flow
+
+    for each in deployments:
+        if not isinstance(each, RunnerDeployment):
+            what = f"the flow {each.name!r}" if isinstance(each, Flow) else repr(each)
+            raise ValueError(f"{function} takes what Flow.to_deployment(name=…) makes, not {what}")
 
 
 def _with_pool(deployment: RunnerDeployment, work_pool_name: str | None) -> Plan:

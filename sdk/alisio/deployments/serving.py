@@ -20,7 +20,7 @@ from alisio.contract.deployments import DeploymentSpec
 from alisio.contract.work_pools import WorkPoolCreate, WorkQueueCreate
 from alisio.deployments.deploying import apply, spec_of
 from alisio.deployments.failures import ProjectError
-from alisio.deployments.runner import RunnerDeployment
+from alisio.deployments.runner import RunnerDeployment, refuse_others
 from alisio.exceptions import AlisioError, ApiError, ConflictError, NotFoundError
 from alisio.settings import Settings, current_settings
 
@@ -94,6 +94,7 @@ def _serve(
         )
     if not deployments:
         raise ValueError("serve needs deployments: give what Flow.to_deployment makes")
+    refuse_others("serve", deployments)
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise ValueError(f"limit must be a number from 1 on, not {limit!r}")
     settings = current_settings()

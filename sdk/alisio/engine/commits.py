@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class Writing:
                 written.append(write)
                 write.storage.write(write.key, write.content)
         except BaseException:
-            _remove(written)
+            with suppress(Exception):  # what prevented the writing is to be told
+                _remove(written)
             raise
         with self._deciding:
             self._done = not self._abandoned

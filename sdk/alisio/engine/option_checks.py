@@ -30,7 +30,12 @@ def checked_delays(label: str, delay: RetryDelay | None, retries: int) -> tuple[
     """Make the delays before the retries; none where there are no retries, or nothing was said."""
     given = delay
     if callable(delay):
-        given = delay(retries)
+        try:
+            given = delay(retries)
+        except Exception as error:
+            raise ValueError(
+                f"{label}: retry_delay_seconds must give delays, but it raised {type(error).__name__}: {error}"
+            ) from error
     if given is None and delay is None:
         return ()
     delays: Sequence[float] = (given,) if isinstance(given, int | float) else given  # type: ignore[assignment]

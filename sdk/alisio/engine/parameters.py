@@ -52,8 +52,9 @@ def validated(flow: Flow[Any, Any], parameters: dict[str, Any]) -> dict[str, Any
     except ValidationError as error:
         raise ParameterError(_one_line(flow, error)) from None
     except Exception as error:
+        fault = " ".join(str(error).split())
         raise ParameterError(
-            f"flow {flow.name!r}: its type hints cannot be used to check parameters: {error}"
+            f"flow {flow.name!r}: its type hints cannot be used to check parameters: {fault}"
         ) from error
     return {name: getattr(checked, fields[name]) if name in doubtful else value for name, value in parameters.items()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from string import Formatter
 from typing import Any
@@ -50,7 +50,7 @@ def make_run_name(definition: Definition, parameters: Mapping[str, Any]) -> str 
     option = f"{definition.kind}_run_name of {definition.kind} {definition.name!r}"
     if isinstance(wanted, str):
         try:
-            name = _formatter.vformat(wanted, (), parameters)
+            name = _formatter.vformat(wanted, (), {**_owner(definition.fn), **parameters})
         except Exception as error:
             raise ParameterError(f"{option} does not fit the parameters: {error}") from error
     else:
@@ -62,3 +62,11 @@ def make_run_name(definition: Definition, parameters: Mapping[str, Any]) -> str 
     if not isinstance(name, str) or not name:
         raise ParameterError(f"{option} must give a text that is not empty, not {name!r}")
     return clean_text(name, MAX_NAME)
+
+
+def _owner(function: Callable[..., Any]) -> dict[str, Any]:
+    """Give what a method is bound to, by the name that it has for it, such as `self`."""
+    if not inspect.ismethod(function):
+        return {}
+    names = inspect.signature(function.__func__).parameters
+    return {next(iter(names)): function.__self__} if names else {}

@@ -14,7 +14,7 @@ from alisio.context import current_flow_run, current_graph
 from alisio.contract.states import StateType
 from alisio.engine.arguments import futures_in
 from alisio.engine.rules import aborted_state, identified
-from alisio.engine.runs import FlowRun
+from alisio.engine.runs import FlowRun, TaskRun
 from alisio.engine.task_rules import Prepared, inputs_to_take, prepare, task_steps
 from alisio.exceptions import WorkerLostError
 from alisio.futures import FutureList, TaskRunFuture
@@ -158,8 +158,18 @@ def _execute(prepared: Prepared, future: TaskRunFuture[Any], runner: TaskRunner)
     except BaseException as error:
         # It is recorded. Here ends the thread's work: whoever waits for the future is to hear of it.
         future.finish(aborted_state(prepared.run, error))
+        if runner.runs_in_caller and not _is_own_exit(prepared.run, error):
+            raise
     else:
         future.finish(state)
+
+
+def _is_own_exit(run: TaskRun, error: BaseException) -> bool:
+    """Tell whether a task's code has only ended itself; what else comes through it is meant for the flow as well."""
+    if not isinstance(error, SystemExit):
+        return type(error).__name__ == "CancelledError"
+    root = None if run.flow_run is None else run.flow_run.root
+    return root is None or not (root.cancel_requested or root.abort_reason)
 
 
 def _runner(flow_run: FlowRun | None) -> TaskRunner:

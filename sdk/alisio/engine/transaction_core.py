@@ -153,6 +153,8 @@ class TransactionCore:
         """
         if self.key is not None and (not isinstance(self.key, str) or not self.key):
             raise ValueError(f"the key of a transaction must be a text, not {self.key!r}")
+        if self.store is not None and not hasattr(self.store, "lock_manager"):
+            raise ValueError(f"the store of a transaction must be a ResultStore of alisio.results, not {self.store!r}")
         if self.isolation_level is IsolationLevel.SERIALIZABLE:
             if self.key is None:
                 raise ValueError("a transaction with isolation_level SERIALIZABLE needs a key")

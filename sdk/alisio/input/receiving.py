@@ -13,6 +13,7 @@ from alisio.client import Client, open_client
 from alisio.context import current_flow_run
 from alisio.contract.base import Page
 from alisio.contract.control import FlowRunInput, FlowRunInputQuery
+from alisio.contract.ids import flow_run_id_of
 from alisio.engine.effects import Block, Sleep
 from alisio.engine.either import Core, awaited, either, run
 from alisio.engine.pausing import known
@@ -54,7 +55,7 @@ class InputReceiver(Generic[T]):
         if not poll_interval > 0:
             raise ValueError(f"poll_interval must be more than 0 seconds, not {poll_interval!r}")
         self._own = here if flow_run_id is None or (here is not None and str(here.id) == str(flow_run_id)) else None
-        self._flow_run_id = here.id if here is not None and self._own is not None else UUID(str(flow_run_id))
+        self._flow_run_id = here.id if here is not None and self._own is not None else flow_run_id_of(flow_run_id)
         self._build = build
         self._prefix = f"{key_prefix}-"
         self._timeout = timeout

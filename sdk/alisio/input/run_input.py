@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, create_model
 from alisio.client import open_client
 from alisio.context import current_flow_run
 from alisio.contract.control import FlowRunInput, FlowRunInputCreate
-from alisio.contract.ids import new_id
+from alisio.contract.ids import flow_run_id_of, new_id
 from alisio.engine.effects import Block
 from alisio.engine.either import Core, awaited, either
 from alisio.engine.pausing import known
-from alisio.input.value_types import name_of, type_of
+from alisio.input.value_types import json_of, name_of, type_of
 
 if TYPE_CHECKING:
     from alisio.client import Client
@@ -277,14 +277,14 @@ def _sending(run_input: Any, flow_run_id: UUID | str, sender: str | None, key_pr
     here = current_flow_run.get()
     sent = FlowRunInputCreate(
         key=f"{key_prefix or made.default_key_prefix()}-{new_id()}",
-        value=made.model_dump_json(),
+        value=json_of(made),
         sender=sender or (None if here is None else f"{_SENDER}{here.id}"),
     )
     if here is not None and str(flow_run_id) in (str(here.id), str(here.root.id)):
         yield from known(here.root)
     client: Client = yield Block(open_client)
     try:
-        yield Block(partial(client.send_flow_run_input, UUID(str(flow_run_id)), sent))
+        yield Block(partial(client.send_flow_run_input, flow_run_id_of(flow_run_id), sent))
     finally:
         client.close()
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
+
 
 def type_of(value: Any) -> Any:
     """Tell the type of a value; of a collection whose elements are all of one type, with that."""
@@ -20,3 +23,15 @@ def name_of(kind: Any) -> str:
     """Name a type: `list[int]` and `List[int]` are the same."""
     text = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind)
     return re.sub(r"\W+", "_", text.replace("typing.", "").lower()).strip("_")
+
+
+def json_of(value: BaseModel) -> str:
+    """Write an input as JSON.
+
+    Raises:
+        ValueError: There is something in it that JSON has not.
+    """
+    try:
+        return value.model_dump_json()
+    except PydanticSerializationError as error:
+        raise ValueError(f"an input must be something that JSON has: {error}") from None

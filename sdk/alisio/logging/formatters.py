@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from alisio import colours
-from alisio.logging.records import names_of, note_of
+from alisio.logging.records import message_of, names_of, note_of
 
 if TYPE_CHECKING:
     from alisio.engine.base_run import Run
@@ -55,12 +55,13 @@ class ConsoleFormatter(logging.Formatter):
             return self._readable(record, note.run, note.state)
         if not hasattr(record, "flow_run_id"):
             record.__dict__.update(names_of(note.run))
+        message_of(record)  # it is mended where it has to be
         return formatter.format(record)
 
     def _readable(self, record: logging.LogRecord, run: Run | None, state: Any) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         where = record.name if run is None else _run_path(run)
-        level, message = f"{record.levelname:<8}", record.getMessage()
+        level, message = f"{record.levelname:<8}", message_of(record)
         if colours.are_wanted(sys.stderr):
             level = colours.of_level(level, record.levelno)
             message = message if state is None else colours.of_state(message, state)
@@ -104,7 +105,7 @@ class JsonFormatter(logging.Formatter):
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": message_of(record),
             **{name: value for name, value in names_of(note_of(record).run).items() if value is not None},
             "thread": record.threadName,
             "process": record.process,

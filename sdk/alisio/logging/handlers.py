@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alisio import colours
 from alisio.logging.formatters import ConsoleFormatter
-from alisio.logging.records import note_of
+from alisio.logging.records import message_of, note_of
 
 if TYPE_CHECKING:
     from alisio.engine.base_run import Run
@@ -56,7 +56,7 @@ class APILogHandler(logging.Handler):
         if self.formatter is not None:
             message = self.format(record)
         else:
-            message = record.getMessage()
+            message = message_of(record)
             error = error or (record.exc_info[1] if record.exc_info else None)
         if error is not None:
             message += "\n" + "".join(traceback.format_exception(error)).rstrip()

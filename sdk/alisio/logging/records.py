@@ -50,6 +50,20 @@ def note_of(record: logging.LogRecord) -> Note:
     return note
 
 
+def message_of(record: logging.LogRecord) -> str:
+    """Give a record's message. Where its arguments do not fit, it says both, and that: the line is not lost."""
+    try:
+        return record.getMessage()
+    except Exception as error:
+        fault = f"{type(error).__name__}: {error}"
+        try:
+            message = f"{record.msg} {record.args!r} (these arguments do not fit the message: {fault})"
+        except Exception:
+            message = f"a message of line {record.lineno} of {record.pathname} that cannot be made a text: {fault}"
+        record.msg, record.args = message, ()
+        return message
+
+
 def names_of(run: Run | None) -> dict[str, Any]:
     """Give the attributes by which formats name a run; all are None where there is none."""
     flow_run: Any = getattr(run, "flow_run", run)

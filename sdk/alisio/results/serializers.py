@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import zlib
 from importlib import import_module
 from typing import Any, Protocol
 
 from alisio.exceptions import ResultError
 from alisio.results.options import SERIALIZERS, SerializerOption
+
+_COMPRESSORS = {"gzip": b"\x1f\x8b", "bz2": b"BZh", "lzma": b"\xfd7zXZ", "zlib": b""}
+"""The libraries that compress, and what their output begins with; that of zlib is told by being none of the others."""
 
 
 class Serializer(Protocol):
@@ -24,7 +26,14 @@ class Serializer(Protocol):
 
 
 class PickleSerializer:
-    """Anything that cloudpickle can say: functions and classes of scripts among it."""
+    """Anything that cloudpickle can say: functions and classes of scripts among it.
+
+    Args:
+        picklelib: What files written for Prefect name here; cloudpickle pickles all that another one would.
+    """
+
+    def __init__(self, picklelib: str = "cloudpickle") -> None:
+        self.picklelib = picklelib
 
     def dumps(self, value: Any) -> bytes:
         """Pickle a value."""
@@ -44,7 +53,13 @@ class JSONSerializer:
     """What JSON can say, and values of types that pydantic knows: models, dataclasses, dates, sets and the like.
 
     Tuples come back as lists, and the keys of dicts as texts.
+
+    Args:
+        jsonlib: What files written for Prefect name here; it is the same JSON, whatever writes it.
     """
+
+    def __init__(self, jsonlib: str = "json") -> None:
+        self.jsonlib = jsonlib
 
     def dumps(self, value: Any) -> bytes:
         """Write a value as JSON.
@@ -71,25 +86,32 @@ class JSONSerializer:
 
 
 class CompressedSerializer:
-    """Another serializer's bytes, compressed with zlib.
+    """Another serializer's bytes, compressed.
 
     Args:
         serializer: The other one, or its name.
+        compressionlib: By what: `zlib`, `gzip`, `bz2` or `lzma`. What each of them wrote is read by any.
 
     Raises:
         ResultError: There is none of this name.
+        ValueError: It is another library.
     """
 
-    def __init__(self, serializer: SerializerOption) -> None:
+    def __init__(self, serializer: SerializerOption, compressionlib: str = "zlib") -> None:
+        if compressionlib not in _COMPRESSORS:
+            raise ValueError(f"compressionlib must be one of {', '.join(_COMPRESSORS)}, not {compressionlib!r}")
         self.serializer = find_serializer(serializer) if isinstance(serializer, str) else serializer
+        self.compressionlib = compressionlib
 
     def dumps(self, value: Any) -> bytes:
         """Serialise and compress a value."""
-        return zlib.compress(self.serializer.dumps(value))
+        compressed: bytes = import_module(self.compressionlib).compress(self.serializer.dumps(value))
+        return compressed
 
     def loads(self, content: bytes) -> Any:
         """Expand and read a value."""
-        return self.serializer.loads(zlib.decompress(content))
+        wrote = next(name for name, beginning in _COMPRESSORS.items() if content.startswith(beginning))
+        return self.serializer.loads(import_module(wrote).decompress(content))
 
 
 class CompressedPickleSerializer(CompressedSerializer):

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 
 class TaskRunner(ABC):
-    """Runs the tasks that a flow submits. A flow's own one is a pattern: each flow run uses a duplicate."""
+    """Runs the tasks that a flow submits. A flow's own one is a pattern: each flow run uses a duplicate.
+
+    Attributes:
+        runs_in_caller: Whether a call is run in the thread that submits it. What ends that thread's code in the
+            middle of a task, such as Ctrl-C, a signal, or the time limit of the flow, then goes on to the flow.
+    """
+
+    runs_in_caller = False
 
     @abstractmethod
     def duplicate(self) -> Self:
@@ -25,7 +32,7 @@ class TaskRunner(ABC):
 
     @abstractmethod
     def submit(self, call: Callable[[], object]) -> None:
-        """Take a call to run it, now or later. The call never raises.
+        """Take a call to run it, now or later. The call raises only in the thread of the caller.
 
         Args:
             call: Runs one task to its end.

@@ -11,6 +11,8 @@ from alisio.task_runners.base import TaskRunner
 class SequentialTaskRunner(TaskRunner):
     """Runs each submitted task at once, in the thread that submits it."""
 
+    runs_in_caller = True
+
     def duplicate(self) -> Self:
         """Make another one, for one flow run."""
         return type(self)()

@@ -26,7 +26,7 @@ class ThreadPoolTaskRunner(TaskRunner):
     """
 
     def __init__(self, max_workers: int | None = None) -> None:
-        if max_workers is not None and max_workers < 1:
+        if max_workers is not None and (not isinstance(max_workers, int) or max_workers < 1):
             raise ValueError(f"max_workers must be 1 or more, not {max_workers!r}")
         self.max_workers = max_workers or DEFAULT_WORKERS
         self._pool = ThreadPoolExecutor(self.max_workers, thread_name_prefix="alisio-task")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from alisio import flow, get_client, get_run_logger, task
 from alisio.client.schemas.actions import DeploymentCreate, DeploymentUpdate, ScheduleSpec, WorkPoolCreate
 from alisio.client.schemas.filters import (
     DeploymentFilter,
@@ -16,8 +17,10 @@ from alisio.client.schemas.filters import (
     FlowRunFilterStartTime,
 )
 from alisio.client.schemas.sorting import FlowRunSort
+from alisio.engine.reporter import current_reporter
 from alisio.exceptions import InvalidInputError, ObjectNotFound
 from alisio.states import Cancelling, Scheduled
+from alisio.testing import alisio_test_harness
 from tests.integration.client.conftest import Play
 
 NOON = datetime(2090, 1, 1, 12, tzinfo=UTC)
@@ -114,3 +117,31 @@ def test_changing_a_deployment(play: Play) -> None:
             await client.update_deployment(known.id, DeploymentUpdate(tags=None))
 
     play(scenario)
+
+
+@task
+def step() -> None:
+    """Log a line."""
+    get_run_logger().info("within")
+
+
+@flow
+def main() -> None:
+    """Run two tasks."""
+    step()
+    step()
+
+
+def test_fields_of_runs_and_logs() -> None:
+    """Runs and log lines have their fields by Prefect's names too."""
+    with alisio_test_harness(), get_client(sync_client=True) as client:
+        main()
+        assert current_reporter().flush(10)
+        (run,) = client.read_flow_runs()
+        assert (False, 1) == (run.auto_scheduled, run.run_count)
+        assert run.end_time - run.start_time == run.estimated_run_time == run.total_run_time
+        tasks = sorted(client.read_task_runs(), key=lambda each: each.index)
+        assert [("0", 1), ("1", 1)] == [(each.dynamic_key, each.run_count) for each in tasks]
+        assert tasks[0].total_run_time == tasks[0].estimated_run_time
+        lines = [(line.name, line.message) for line in client.read_logs()]
+        assert 2 == lines.count(("alisio.task_runs", "within"))

@@ -8,12 +8,12 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from alisio import Flow
+from alisio import Flow, deploy, flow, serve
 from alisio.contract.deployments import DeploymentQuery
 from alisio.contract.work_pools import WorkPoolCreate
 from alisio.deployments import adeploy
@@ -120,3 +120,12 @@ def is_there(record: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+@pytest.mark.parametrize("function", [serve, deploy])
+def test_what_is_no_deployment(function: Callable[..., object]) -> None:
+    """Who gives a flow where its deployment is meant is told so."""
+    with pytest.raises(ValueError, match=r"takes what Flow.to_deployment\(name=…\) makes, not the flow 'lonely'"):
+        function(flow(name="lonely")(lambda: None))
+    with pytest.raises(ValueError, match="makes, not 5"):
+        function(5)

@@ -98,6 +98,14 @@ def test_what_no_flow_needs_stays_out(tmp_path: Path) -> None:
     assert {"flow.py", "lib"} == set(members(build_bundle(tmp_path)))
 
 
+def test_the_home_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Alisio's home lies in the project, its keys and its former bundles don't travel."""
+    write(tmp_path, "flow.py", "state/secret.key", "lib/state/a.py")
+    monkeypatch.setenv("ALISIO_HOME", str(tmp_path / "state"))
+
+    assert {"flow.py", "lib", "lib/state", "lib/state/a.py"} == set(members(build_bundle(tmp_path)))
+
+
 def test_the_ignore_file_is_read_as_gitignore(tmp_path: Path) -> None:
     """Patterns, folders, negations and comments of `.alisioignore` mean what they mean to git."""
     write(

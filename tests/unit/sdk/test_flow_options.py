@@ -74,6 +74,10 @@ def test_with_options() -> None:
         ({"retries": 1, "retry_delay_seconds": -1}, "retry_delay_seconds must be seconds, 0 or more, not -1"),
         ({"retries": 1, "retry_delay_seconds": ["a"]}, "retry_delay_seconds must be seconds"),
         ({"retries": 1, "retry_delay_seconds": lambda _: None}, "retry_delay_seconds must be seconds"),
+        (
+            {"retries": 1, "retry_delay_seconds": lambda _: {}["no"]},
+            "retry_delay_seconds must give delays, but it raised KeyError: 'no'",
+        ),
         ({"timeout_seconds": -5}, "timeout_seconds must be seconds, 0 or more, not -5"),
         ({"timeout_seconds": "5"}, "timeout_seconds must be seconds, 0 or more, not '5'"),
         ({"log_prints": "yes"}, "flow 'count': log_prints must be True or False, not 'yes'"),
@@ -246,7 +250,7 @@ def test_run_name_of_a_function_with_parameters(server: MemoryServer) -> None:
     assert "of-1-2" == server.only_run().facts["name"]
 
 
-@pytest.mark.parametrize("bad", ["text", [""], ["x" * 201], [5]])
+@pytest.mark.parametrize("bad", ["text", [""], ["x" * 201], [5], 5])
 def test_bad_tags(bad: Any) -> None:
     """What cannot be tags is refused where it is given."""
     with pytest.raises(ValueError, match="tag"):

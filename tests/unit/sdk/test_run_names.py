@@ -28,6 +28,33 @@ def test_templates(server: MemoryServer, style: Style) -> None:
     assert ["hello-ada-on-Monday"] == list(run.tasks)
 
 
+def test_templates_of_methods(server: MemoryServer) -> None:
+    """Templates of methods may name the object or the class that they are called on."""
+
+    class Town:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        @task(task_run_name="{self.name}-{n}")
+        def step(self, n: int) -> int:
+            return n
+
+        @flow(flow_run_name="{self.name}-{n}")
+        def one(self, n: int) -> int:
+            return self.step.submit(n).result()
+
+        @classmethod
+        @flow(flow_run_name="{cls.__name__}-{n}")
+        def all(cls, n: int) -> int:
+            return n
+
+    assert (1, 2) == (Town("oslo").one(1), Town.all(2))
+
+    by_name = {run.facts["name"]: run for run in server.all_runs()}
+    assert {"oslo-1", "Town-2"} == set(by_name)
+    assert ["oslo-1"] == list(by_name["oslo-1"].tasks)
+
+
 def test_functions(server: MemoryServer) -> None:
     """A function may make the name; what it asks of the runtime is there."""
 

@@ -87,6 +87,26 @@ def test_exceptions_of_states() -> None:
         states.get_state_exception(Completed())
 
 
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: Completed(message=5), "the message of a state must be a text, not 5"),
+        (lambda: Failed(name=5), "the name of a state must be a text, not 5"),
+        (lambda: State("ENDED"), "the type of a state must be one of SCHEDULED, .*, not 'ENDED'"),
+    ],
+)
+def test_states_that_cannot_be(server: MemoryServer, make: Callable[[], State[Any]], text: str) -> None:
+    """What cannot be a state fails where the user's code makes it, and so does the flow."""
+
+    @flow
+    def outer() -> State[Any]:
+        return make()
+
+    assert "Failed" == outer(return_state=True).name
+    with pytest.raises(ValueError, match=text):
+        outer()
+
+
 def test_is_state_iterable() -> None:
     """Lists, tuples and sets of states are; what is empty, or has something else in it, is not."""
     assert states.is_state_iterable([Completed(), Failed()])

@@ -20,7 +20,6 @@ from alisio.contract.deployments import Deployment, Schedule
 from alisio.contract.limits import ConcurrencyLimit as GlobalConcurrencyLimit
 from alisio.contract.limits import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from alisio.contract.runs import Flow
-from alisio.contract.runs import LogRecord as Log
 from alisio.contract.state_record import StateRecord
 from alisio.contract.states import StateType
 from alisio.contract.tag_limits import TAG_PREFIX
@@ -109,6 +108,16 @@ class FlowRun(runs.FlowRun):
         """The time from its start to its end, or until now."""
         return _between(self.started, self.ended)
 
+    @property
+    def estimated_run_time(self) -> timedelta:
+        """The same as `total_run_time`."""
+        return self.total_run_time
+
+    @property
+    def auto_scheduled(self) -> bool:
+        """Whether a schedule has made it."""
+        return self.schedule_slug is not None
+
 
 class TaskRun(runs.TaskRun):
     """A task run whose `state` is a `State`; its `states` are records."""
@@ -139,6 +148,30 @@ class TaskRun(runs.TaskRun):
     def total_run_time(self) -> timedelta:
         """The time from its start to its end, or until now."""
         return _between(self.started, self.ended)
+
+    @property
+    def estimated_run_time(self) -> timedelta:
+        """The same as `total_run_time`."""
+        return self.total_run_time
+
+    @property
+    def dynamic_key(self) -> str:
+        """Its place among the runs of its task in its flow run; also known as `index`."""
+        return str(self.index)
+
+    @property
+    def run_count(self) -> int:
+        """How many times its code was begun."""
+        return sum(state.type is StateType.RUNNING for state in self.states)
+
+
+class Log(runs.LogRecord):
+    """A log line, with the names that users of Prefect know its fields by as well."""
+
+    @property
+    def name(self) -> str:
+        """The name of its logger; also known as `logger`."""
+        return self.logger
 
 
 @dataclass(frozen=True)
@@ -190,6 +223,11 @@ def flow_run_of(run: runs.FlowRun) -> FlowRun:
 def task_run_of(run: runs.TaskRun) -> TaskRun:
     """Give a task run of the API with its `State`."""
     return TaskRun.model_validate(dict(run))
+
+
+def log_of(record: runs.LogRecord) -> Log:
+    """Give a log line of the API with its other names."""
+    return Log.model_construct(record.model_fields_set, **dict(record))
 
 
 def _between(start: datetime | None, end: datetime | None) -> timedelta:

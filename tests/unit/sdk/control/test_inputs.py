@@ -108,6 +108,10 @@ def test_what_cannot_be_done_is_said(person: Person, run_id: UUID) -> None:
     """There must be a run to send to and to receive for, and somebody to respond to."""
     with pytest.raises(NotFoundError):
         send_input(1, uuid4())
+    with pytest.raises(ValueError, match="flow_run_id must be the id of a flow run, a UUID, not 'nobody'"):
+        send_input(1, "nobody")
+    with pytest.raises(ValueError, match=r"an input must be something that JSON has: .*object"):
+        send_input(object(), run_id)
     with pytest.raises(MissingContextError, match="give flow_run_id"):
         receive_input(int)
     with pytest.raises(RuntimeError, match="was not received"):

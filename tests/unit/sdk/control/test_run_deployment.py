@@ -130,6 +130,8 @@ def test_waiting_ends_with_the_time_limit(person: Person, deployment: Deployment
     [
         ({"name": "other/none"}, NotFoundError, "none"),
         ({"name": "none"}, ValueError, "write flow/deployment"),
+        ({"name": 5}, ValueError, "write flow/deployment"),
+        ({"scheduled_time": "tomorrow"}, ValueError, "scheduled_time must be a datetime, not 'tomorrow'"),
         ({"timeout": -1}, ValueError, "timeout must be 0 seconds or more"),
         ({"poll_interval": 0}, ValueError, "poll_interval must be more than 0"),
         ({"tags": "text"}, ValueError, "tags are several texts"),

@@ -146,6 +146,36 @@ def test_awkward_text(server: MemoryServer) -> None:
     assert 100 == max(line.level for line in run.logs)
 
 
+def test_arguments_that_do_not_fit(server: MemoryServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line whose arguments do not fit it is one line all the same, in the records and on the console."""
+
+    class Silent:
+        def __repr__(self) -> str:
+            raise RuntimeError("no words")
+
+    # pytest has a handler of its own, which raises for such lines.
+    outside = logging.getLogger("alisio").propagate
+    logging.getLogger("alisio").propagate = False
+
+    @flow(log_prints=True)
+    def outer() -> None:
+        get_run_logger().info("%d towns", "many")
+        get_run_logger().info("seen: %s", Silent())
+        get_run_logger().info("after")
+
+    try:
+        outer()
+    finally:
+        logging.getLogger("alisio").propagate = outside
+
+    first, second, third = server.only_run().messages[1:4]
+    assert first.startswith("%d towns ('many',) (these arguments do not fit the message: TypeError: ")
+    assert "test_logging.py that cannot be made a text: RuntimeError: no words" in second
+    assert "after" == third
+    shown = capsys.readouterr().err
+    assert first in shown and "Traceback" not in shown
+
+
 def test_other_loggers_are_left_alone(server: MemoryServer) -> None:
     """Loggers that nobody named are not kept."""
 

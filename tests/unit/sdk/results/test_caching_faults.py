@@ -121,7 +121,7 @@ def test_wrong_policies_are_named() -> None:
     """Policies that don't go together, and things that are none, are refused where they are put together."""
     with pytest.raises(ValueError, match="cache policies of different key_storage cannot be added"):
         INPUTS.configure(key_storage="a") + TASK_SOURCE.configure(key_storage="b")
-    with pytest.raises(ValueError, match="'NONE' is not a valid IsolationLevel"):
+    with pytest.raises(ValueError, match="isolation_level must be one of READ_COMMITTED, SERIALIZABLE, not 'NONE'"):
         INPUTS.configure(isolation_level="NONE")
     with pytest.raises(ValueError, match="key_storage must be a folder"):
         INPUTS.configure(key_storage=5)  # type: ignore[arg-type]

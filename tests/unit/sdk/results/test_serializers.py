@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from alisio.exceptions import ResultError
 from alisio.results.options import SERIALIZERS
 from alisio.results.serializers import find_serializer, name_of, open_serializer
+from alisio.serializers import CompressedSerializer, JSONSerializer, PickleSerializer, Serializer
 
 
 @dataclass
@@ -125,3 +126,20 @@ def test_a_serializer_that_is_not_here_is_told(name: str) -> None:
     """Whoever reads a result without its serializer is told which one is missing."""
     with pytest.raises(ResultError, match=f"the serializer '{name}' cannot be made here"):
         find_serializer(name)
+
+
+@pytest.mark.parametrize("library", ["zlib", "gzip", "bz2", "lzma"])
+def test_compression_libraries(library: str) -> None:
+    """What any library compressed is read by whoever finds the serializer by its name; another one is refused."""
+    serializer = CompressedSerializer("json", compressionlib=library)
+    found = find_serializer(name_of(serializer))
+    assert {"a": [1]} == found.loads(serializer.dumps({"a": [1]})) == serializer.loads(found.dumps({"a": [1]}))
+    with pytest.raises(ValueError, match="compressionlib must be one of gzip, bz2, lzma, zlib, not 'zip'"):
+        CompressedSerializer("json", compressionlib="zip")
+
+
+@pytest.mark.parametrize("serializer", [JSONSerializer(jsonlib="orjson"), PickleSerializer(picklelib="dill")])
+def test_libraries_that_files_for_prefect_name(serializer: Serializer) -> None:
+    """A serializer for which a library is named writes what the same one reads without."""
+    found = find_serializer(name_of(serializer))
+    assert {"a": [date(2026, 1, 2)]} == found.loads(serializer.dumps({"a": [date(2026, 1, 2)]}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import threading
 import time
 import traceback
@@ -13,9 +14,9 @@ from typing import Any
 import pytest
 
 from alisio import flow, get_run_logger, runtime, task
-from alisio.exceptions import TransferError, WorkerLostError
+from alisio.exceptions import FlowTimeoutError, TransferError, WorkerLostError
 from alisio.states import State
-from alisio.task_runners import ThreadPoolTaskRunner
+from alisio.task_runners import SequentialTaskRunner, ThreadPoolTaskRunner
 from tests.unit.sdk.conftest import MemoryServer, Style
 from tests.unit.sdk.task_runners.conftest import ALL, CONCURRENT, REMOTE, MakeRunner, on
 from tests.waiting import wait_until
@@ -238,3 +239,27 @@ def test_an_interrupted_flow(server: MemoryServer, make_runner: MakeRunner, tmp_
     if isinstance(interrupted.task_runner, ThreadPoolTaskRunner):
         (tmp_path / "over").touch()  # nothing stops a thread of one's own process but its own code
     wait_until(lambda: _is_free(held))
+
+
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGALRM])
+def test_an_interrupted_flow_that_runs_tasks_one_by_one(server: MemoryServer, interrupt: signal.Signals) -> None:
+    """Ctrl-C, and the flow's time limit, end the flow and not only the task within which they come."""
+    begun = []
+
+    @task
+    def long(n: int) -> None:
+        begun.append(n)
+        if interrupt is signal.SIGINT:
+            signal.raise_signal(interrupt)
+        wait_until(lambda: False)
+
+    @flow(task_runner=SequentialTaskRunner(), timeout_seconds=0.2 if interrupt is signal.SIGALRM else None)
+    def interrupted() -> None:
+        long.map(range(3))
+
+    with pytest.raises(KeyboardInterrupt if interrupt is signal.SIGINT else FlowTimeoutError):
+        interrupted()
+    assert [0] == begun
+    run = server.only_run()
+    assert "Crashed" == next(news.states[-1].name for news in run.task_runs.values())
+    assert ("Crashed" if interrupt is signal.SIGINT else "TimedOut") == run.state.name

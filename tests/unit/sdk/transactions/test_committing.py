@@ -113,10 +113,11 @@ def test_what_is_stopped_is_rolled_back(server: MemoryServer, style: Style, erro
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"commit_mode": "LATER"}, "'LATER' is not a valid CommitMode"),
-        ({"isolation_level": "NONE"}, "'NONE' is not a valid IsolationLevel"),
+        ({"commit_mode": "LATER"}, "commit_mode must be one of EAGER, LAZY, OFF, not 'LATER'"),
+        ({"isolation_level": "NONE"}, "isolation_level must be one of READ_COMMITTED, SERIALIZABLE"),
         ({"isolation_level": "SERIALIZABLE"}, "needs a key"),
         ({"isolation_level": IsolationLevel.SERIALIZABLE, "key": "k"}, "needs a store with a lock_manager"),
+        ({"store": 5}, "the store of a transaction must be a ResultStore of alisio.results, not 5"),
         ({"key": ""}, "the key of a transaction must be a text"),
     ],
 )

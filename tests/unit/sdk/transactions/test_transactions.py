@@ -299,3 +299,18 @@ def test_in_a_generator_that_several_coroutines_iterate_over(server: MemoryServe
 
     assert [1, None] == asyncio.run(main())
     assert opened[0].is_committed()
+
+
+def test_a_key_that_leads_out_of_the_store(server: MemoryServer) -> None:
+    """The log of a transaction that cannot be written says only why, not also what its undoing met."""
+
+    @flow
+    def main() -> bool:
+        with transaction(key="../out") as txn:
+            txn.stage(1)
+        return txn.is_rolled_back()
+
+    assert main()
+    (line,) = [line for line in server.only_run().messages if "not committed" in line]
+    assert "the key '../out' names no file within" in line
+    assert "During handling" not in line
