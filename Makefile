@@ -91,7 +91,7 @@ chaos: $(VENV)/.dev .venv-ministack/.installed  ## Faults: ROUNDS=300 SEED=7 SET
 	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(SETUP),--setup $(SETUP)) $(if $(KILLS),--kills) $(if $(OUTAGE),--outage)
 
 hostile: $(VENV)/.dev  ## Hostile input at length: CASES=20000 requests over all routes, LINES=1000000 of output
-	@HOSTILE_CASES=$(or $(CASES),20000) HOSTILE_LINES=$(or $(LINES),1000000) $(BIN)/pytest tests/hostile
+	@HOSTILE_CASES=$(or $(CASES),20000) HOSTILE_LINES=$(or $(LINES),1000000) $(BIN)/pytest --hypothesis-profile default tests/hostile
 
 # Side by side, as pip mostly waits.
 bench-environments: $(VENV)/.bench .venv-ministack/.installed .venv-bench/.installed $(PEERS)

@@ -11,6 +11,7 @@ from shutil import copyfile
 from typing import Protocol
 
 import pytest
+from hypothesis import settings
 
 from alisio_server.embedded import upgrade_database
 from tests.e2e.fixtures import backend as backend
@@ -26,9 +27,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--backends", default="laptop,postgres", help="of tests/e2e/backends.py, with commas between")
 
 
-def pytest_configure() -> None:
-    """Keep what tests write in memory, before the first of them asks for a folder."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what tests write in memory, before the first asks for a folder; draw the same examples in each session.
+
+    What passes once passes again, so that nobody's change is refused for what another's left behind. New examples are
+    drawn with `--hypothesis-profile default`, as `make hostile` does.
+    """
     use_memory()
+    settings.register_profile("repeatable", derandomize=True)
+    if config.getoption("hypothesis_profile") is None:
+        settings.load_profile("repeatable")
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
