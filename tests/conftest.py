@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -28,12 +29,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep what tests write in memory, before the first asks for a folder; draw the same examples in each session.
+    """Have each session alike: files in memory, before the first test asks for a folder, signals, drawn examples.
 
     What passes once passes again, so that nobody's change is refused for what another's left behind. New examples are
     drawn with `--hypothesis-profile default`, as `make hostile` does.
     """
     use_memory()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As shells start what is to run in the background; all that tests start would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("repeatable", derandomize=True)
     if config.getoption("hypothesis_profile") is None:
         settings.load_profile("repeatable")
