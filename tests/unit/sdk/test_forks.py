@@ -66,24 +66,22 @@ if __name__ == "__main__":
 """
 
 
+def _run(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own, with a home of its own."""
+    script = folder / "forking.py"
+    script.write_text(text)
+    own_home = {**os.environ, "ALISIO_HOME": str(folder)}
+    return subprocess.run([sys.executable, script], env=own_home, capture_output=True, text=True, timeout=110)
+
+
 def test_a_fork_of_a_worker_leaves_its_socket_alone(tmp_path: Path) -> None:
     """A task in a process of its own may fork: its worker tells its news, and no other process writes among them."""
-    script = tmp_path / "forking_task.py"
-    script.write_text(FORKING_TASK)
-    done = subprocess.run(
-        [sys.executable, script],
-        env={**os.environ, "ALISIO_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=110,
-    )  # fmt: skip
+    done = _run(FORKING_TASK, tmp_path)
     lines = (done.stderr.count("of the worker"), done.stderr.count("of the fork"))
     assert ("whole\n", (1000, 0)) == (done.stdout, lines), done.stderr[-2000:]
 
 
 def test_flows_run_in_forks(tmp_path: Path) -> None:
     """A fork can run flows, whatever the other threads of its parent were doing."""
-    script = tmp_path / "forking.py"
-    script.write_text(SCRIPT)
-    done = subprocess.run(
-        [sys.executable, script],
-        env={**os.environ, "ALISIO_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=110,
-    )  # fmt: skip
+    done = _run(SCRIPT, tmp_path)
     assert "0 0 0 " == done.stdout, done.stderr
